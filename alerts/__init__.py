@@ -1,0 +1,1 @@
+"""What people get: decisions told in words. Imports `rules`, never `streams`."""

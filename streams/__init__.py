@@ -1,0 +1,1 @@
+"""The composition root: codec, processing loop, intake and the command line."""
