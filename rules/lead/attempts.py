@@ -1,0 +1,71 @@
+"""Attempts of a cycle: how often sales tried, per channel, until it reached the lead.
+
+Contract, section 2, 'Attempt limits': they count the attempts of the present
+cycle while not connected, by own time; the connecting attempt counts.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Final
+
+from rules.lead.state import Attempt, Attempts
+
+KEPT: Final = 64
+"""Attempts kept one by one; older ones are only counted, by channel."""
+
+
+def record(attempts: Attempts, attempt: Attempt, *, connected: bool) -> Attempts:
+    """`attempts` with one more."""
+    kept = sorted((*attempts.newest, attempt), key=lambda each: each.time_at)
+    older = attempts.older
+    if len(kept) > KEPT:
+        oldest = kept.pop(0)
+        older = {**older, oldest.channel: older.get(oldest.channel, 0) + 1}
+    connected_at = attempts.connected_at
+    if connected and (connected_at is None or attempt.time_at < connected_at):
+        connected_at = attempt.time_at
+    return Attempts(tuple(kept), older, connected_at)
+
+
+def total(attempts: Attempts) -> int:
+    """All attempts of the cycle."""
+    return len(attempts.newest) + sum(attempts.older.values())
+
+
+def counted(attempts: Attempts, channel: str | None = None) -> int:
+    """The attempts that count against a limit: those up to and with the connecting one."""
+    until = attempts.connected_at
+    newest = sum(
+        1
+        for each in attempts.newest
+        if (until is None or each.time_at <= until) and channel in (None, each.channel)
+    )
+    older = sum(attempts.older.values()) if channel is None else attempts.older.get(channel, 0)
+    return newest + older
+
+
+def nth_at(attempts: Attempts, n: int) -> datetime:
+    """The own time of the n-th attempt of the cycle (from 1), as far as it is remembered."""
+    behind = n - 1 - sum(attempts.older.values())
+    return attempts.newest[max(0, min(behind, len(attempts.newest) - 1))].time_at
+
+
+def split(attempts: Attempts, at: datetime) -> tuple[Attempts, Attempts]:
+    """The attempts before `at`, and those from `at` on, as two cycles remember them."""
+    older = tuple(each for each in attempts.newest if each.time_at < at)
+    newer = tuple(each for each in attempts.newest if each.time_at >= at)
+    connected = attempts.connected_at
+    early = connected is not None and connected < at
+    return (
+        Attempts(older, attempts.older, connected if early else None),
+        Attempts(newer, {}, None if early else connected),
+    )
+
+
+def merged(older: Attempts, newer: Attempts) -> Attempts:
+    """Two cycles' attempts as one, for a lead whose recycling was a mistake."""
+    kept = sorted((*older.newest, *newer.newest), key=lambda each: each.time_at)
+    extra, kept = kept[:-KEPT], kept[-KEPT:]
+    counts = Counter(older.older) + Counter(newer.older) + Counter(e.channel for e in extra)
+    connected = [at for at in (older.connected_at, newer.connected_at) if at is not None]
+    return Attempts(tuple(kept), dict(counts), min(connected, default=None))

@@ -1,0 +1,121 @@
+"""How a lead ends, comes back to nurturing, and is reopened.
+
+Contract, section 2, 'Stages' and 'Fine points': a recycled lead starts afresh in
+`nurturing`; reopening says that a win, a loss or a rejection was a mistake.
+"""
+
+from datetime import datetime
+
+from rules.decisions import Recycled
+from rules.lead import attempts as attempt_log
+from rules.lead import handoff, stages, temperature, trails
+from rules.lead.rulebook import rank
+from rules.lead.state import Before, Cycle, Limits, Pause
+from rules.lead.turn import Ending, Turn
+from rules.vocabulary import ENDED, FUNNEL, Stage
+
+
+def _ending(turn: Turn, word: str, rejected: str | None = None) -> Ending:
+    lead = turn.lead
+    facts = turn.facts()
+    return Ending(
+        word,
+        lead.owner,
+        lead.team,
+        type(facts)(
+            lead.profile, lead.temperature, lead.stage, lead.points, lead.icp,
+            frozenset(lead.cycle.trails),
+        ),
+        lead.cycle.attempts,
+        lead.cycle.limits,
+        rejected,
+    )  # fmt: skip
+
+
+def _leave(turn: Turn) -> None:
+    """The lead is nobody's open work any more, and no pause lasts over its end."""
+    lead = turn.lead
+    handoff.free(turn)
+    lead.pauses = tuple(
+        Pause(each.from_at, turn.now) if each.until_at is None else each for each in lead.pauses
+    )
+    lead.paused = False
+
+
+def end(turn: Turn, stage: Stage, word: str, because: tuple[str, ...]) -> None:
+    """Win, lose or disqualify the lead. Its owner stays known."""
+    lead = turn.lead
+    turn.ended = _ending(turn, word)
+    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None)
+    _leave(turn)
+    lead.resting = False
+    stages.enter(turn, stage, because)
+
+
+def recycle(
+    turn: Turn, reason: str, start_at: datetime, because: tuple[str, ...], *, rejected: bool
+) -> None:
+    """Give the lead back to nurturing; its new cycle starts at `start_at`."""
+    lead, old = turn.lead, turn.lead.cycle
+    turn.ended = _ending(turn, "recycled", reason if rejected else None)
+    old_trails, new_trails = trails.split(old.trails, start_at)
+    old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
+    kept = old.horizon if old.horizon and old.horizon.stated_at >= start_at else None
+    remembered = turn.revise(
+        old,
+        trails=old_trails,
+        attempts=old_attempts,
+        horizon=None if kept else old.horizon,
+        limits=turn.revise_limits(old.limits, recycle_at=None, recycle_left=None),
+    )
+    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, remembered)
+    count = attempt_log.total(old.attempts)
+    _leave(turn)
+    lead.owner = lead.team = lead.rule = None
+    lead.cycle = Cycle(start_at, new_trails, kept, new_attempts, Limits(), ())
+    lead.resting = True
+    turn.decide(Recycled(reason=reason, attempts=count, because=because))
+    stages.enter(turn, "nurturing", (f"recycled: {reason}",))
+    temperature.update(turn)
+
+
+def reopen(turn: Turn, by: str | None) -> None:
+    """Back to the stage and owner before a win, a loss or a rejection."""
+    lead, before = turn.lead, turn.lead.before
+    if before is None or not (lead.stage in ENDED or lead.stage == "nurturing"):
+        return
+    was = lead.stage
+    turn.reopened = True
+    lead.before = None
+    lead.resting = False
+    if before.cycle is not None:
+        lead.cycle = _rejoined(turn, before.cycle)
+    lead.owner = lead.team = lead.rule = None
+    who = f" by {by}" if by else ""
+    stages.enter(turn, before.stage, (f"reopened{who}: {was} was a mistake",))
+    temperature.update(turn)
+    open_again = before.stage not in ENDED and before.stage != "nurturing"
+    if open_again and before.owner is not None:
+        handoff.give_back(turn, before, by)
+    stages.climb(turn)
+
+
+def _rejoined(turn: Turn, old: Cycle) -> Cycle:
+    """The earlier cycle, with what has come since."""
+    new, rules = turn.lead.cycle, turn.book.agreement.temperature
+    half_life = rules.points.half_life if rules and rules.points else None
+    return turn.revise(
+        old,
+        trails=trails.merged(old.trails, new.trails, turn.book.plans, half_life),
+        attempts=attempt_log.merged(old.attempts, new.attempts),
+        horizon=new.horizon or old.horizon,
+    )
+
+
+def opened(turn: Turn, because: tuple[str, ...]) -> None:
+    """`opportunity.opened`: from any stage before it, nurturing too."""
+    lead = turn.lead
+    if lead.stage in ENDED or rank(lead.stage) >= FUNNEL.index("opportunity"):
+        return
+    lead.resting = False
+    stages.enter(turn, "opportunity", because)

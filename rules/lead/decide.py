@@ -1,0 +1,212 @@
+"""The lead aggregate's entry points: an event, a wake-up, an answer of the router.
+
+Each returns the lead's new state, its decisions in order and its requests, and
+changes nothing that it was given. What one event causes, in this order: profile,
+touch or attempt; temperature; stages; rejection, win or loss; routing; clauses.
+"""
+
+from datetime import datetime
+
+from rules.conditions import Facts
+from rules.events import Event, is_touch
+from rules.lead import (
+    attempts,
+    clocks,
+    cycles,
+    handoff,
+    ladders,
+    limits,
+    pauses,
+    profile,
+    stages,
+    temperature,
+    timers,
+    trails,
+)
+from rules.lead.rulebook import Rulebook
+from rules.lead.state import Attempt, Lead, Touched, Trigger
+from rules.lead.turn import Outcome, Turn
+from rules.requests import Answer, Freed, Given, Stays, Waits
+from rules.vocabulary import ENDED
+
+_PROFILE_EVENTS = frozenset({"lead.captured", "lead.updated", "lead.qualified"})
+
+
+def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Outcome:
+    """What `event`, taken by the log at `now`, makes of `lead` (None: not seen before).
+
+    The event is valid and admitted, and not a repeat: that is the loop's part.
+    """
+    if lead is None:
+        lead = Lead(id=event.subject)
+    kind = event.type
+    if is_touch(kind) and not _matters(book, lead, kind):
+        return Outcome(lead, (), ())
+    if event.time_at > now:
+        # A source whose clock is ahead: nothing happened after it became known.
+        event = Event(event.id, event.source, kind, event.subject, now, event.data)
+    turn = Turn.of(book, lead, now, event.id)
+    draft = turn.lead
+    if draft.resting and _of_this_cycle(draft, event):
+        draft.resting = False
+    attempted = _take(turn, event)
+    temperature.update(turn)
+    stages.climb(turn)
+    _move(turn, event)
+    handoff.seek(turn)
+    if kind in book.triggers or (book.any_touch and is_touch(kind)):
+        turn.triggers.insert(0, Trigger(kind, event.time_at, event.id, event.data))
+    clocks.judge(turn, attempted)
+    return _close(turn)
+
+
+def _matters(book: Rulebook, lead: Lead, kind: str) -> bool:
+    """Whether a touch of this type can change anything about the lead."""
+    if kind in book.plans or kind in book.triggers or lead.resting:
+        return True
+    return book.any_touch and (bool(lead.clocks) or bool(lead.past))
+
+
+def _of_this_cycle(lead: Lead, event: Event) -> bool:
+    started_at = lead.cycle.started_at
+    return started_at is None or event.time_at >= started_at
+
+
+def _take(turn: Turn, event: Event) -> str | None:
+    """Write down what the event says; for an attempt of this cycle, its channel is returned."""
+    lead, kind = turn.lead, event.type
+    if kind in _PROFILE_EVENTS:
+        profile.apply(turn, event)
+    elif not _of_this_cycle(lead, event):
+        return None
+    elif kind == "lead.attempted":
+        channel = event.data["channel"]
+        connected = event.data.get("outcome") == "connected"
+        made = attempts.record(
+            lead.cycle.attempts, Attempt(event.time_at, channel), connected=connected
+        )
+        lead.cycle = turn.revise(lead.cycle, attempts=made)
+        if connected:
+            limits.connected(turn)
+        return str(channel)
+    elif is_touch(kind):
+        _touch(turn, event)
+    return None
+
+
+def _touch(turn: Turn, event: Event) -> None:
+    plan = turn.book.plans.get(event.type)
+    if plan is None:
+        return
+    cycle, rules = turn.lead.cycle, turn.book.agreement.temperature
+    earns = plan.points is not None and (
+        plan.points.when is None or plan.points.when.holds(Facts(event.data))
+    )
+    before = cycle.trails.get(event.type)
+    trail = trails.record(
+        before,
+        plan,
+        Touched(event.time_at, trails.asset_key(event.data.get("asset"))),
+        earns=earns,
+        half_life=rules.points.half_life if rules and rules.points else None,
+    )
+    turn.lead.cycle = turn.revise(cycle, trails={**cycle.trails, event.type: trail})
+    if before is None:
+        turn.facts_changed = True
+
+
+def _move(turn: Turn, event: Event) -> None:
+    """What the event does by itself: wins, losses, rejections, pauses, people's doings."""
+    lead, data = turn.lead, event.data
+    by = data.get("by")
+    said = f"{event.type}" + (f" by {by}" if by else "")
+    match event.type:
+        case "lead.rejected":
+            _reject(turn, event, said)
+        case "opportunity.opened":
+            cycles.opened(turn, (said,))
+        case "deal.won":
+            if lead.stage != "customer":
+                cycles.end(turn, "customer", "won", (said,))
+        case "deal.lost":
+            if lead.stage not in ENDED:
+                reason = data.get("reason")
+                cycles.end(turn, "lost", "lost", (f"{said}: {reason}" if reason else said,))
+        case "lead.paused":
+            if lead.stage not in ENDED:
+                pauses.pause(turn, event.time_at, data.get("until"))
+        case "lead.resumed":
+            pauses.resume(turn, event.time_at)
+        case "lead.reassigned":
+            handoff.reassign(turn, data["to"], by)
+        case "lead.claimed":
+            handoff.claim(turn, data.get("to") or data["by"])
+        case "lead.reopened":
+            cycles.reopen(turn, by)
+        case "sla.acknowledged":
+            ladders.acknowledge(turn, data["clause"])
+        case _:
+            pass
+
+
+def _reject(turn: Turn, event: Event, said: str) -> None:
+    lead, reason = turn.lead, event.data["reason"]
+    if lead.stage in ENDED or lead.stage == "nurturing":
+        return
+    rejection = turn.book.agreement.rejection
+    because = (f"{said}: {reason}",)
+    if rejection is not None and reason in rejection.disqualify:
+        cycles.end(turn, "disqualified", "disqualified", because)
+    else:
+        cycles.recycle(turn, reason, event.time_at, because, rejected=True)
+
+
+def wake(book: Rulebook, lead: Lead, at: datetime) -> Outcome:
+    """What time alone does to `lead` at `at`, the very instant that was due."""
+    turn = Turn.of(book, lead, at, None)
+    draft = turn.lead
+    timers.fire(turn)
+    until = pauses.until(turn)
+    if until is not None and until <= at:
+        pauses.go_on(turn)
+    if draft.temperature_at is not None and draft.temperature_at <= at:
+        temperature.update(turn)
+        if turn.facts_changed:
+            stages.climb(turn)
+    if limits.due_for_recycling(turn):
+        because = limits.because_used_up(turn, draft.cycle.attempts)
+        cycles.recycle(turn, "attempts_used_up", at, because, rejected=False)
+    handoff.seek(turn)
+    clocks.judge(turn, None)
+    return _close(turn)
+
+
+def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
+    """What the router's `reply` makes of `lead`."""
+    turn = Turn.of(book, lead, now, reply.cause)
+    asked = next((each for each in lead.pending if each.ticket == reply.ticket), None)
+    queued = lead.queued and isinstance(reply, Given) and reply.ticket == lead.ticket
+    if asked is None and not queued:
+        # The lead ended or was claimed meanwhile: the router's choice is void.
+        if isinstance(reply, Given) and reply.rep != lead.owner:
+            turn.request(Freed(lead.id, reply.rep, reply.cause))
+        return _close(turn)
+    draft = turn.lead
+    draft.pending = tuple(each for each in draft.pending if each is not asked)
+    turn.facts_changed = bool(draft.deferred)
+    if isinstance(reply, Waits):
+        handoff.waits(turn, reply)
+    elif asked is not None and asked.clause is not None:
+        clause = next((each for each in book.clauses if each.name == asked.clause), None)
+        if clause is not None:
+            ladders.answered(turn, reply, clause, asked.step)
+    else:
+        assert not isinstance(reply, Stays)
+        handoff.given(turn, reply)
+    clocks.judge(turn, None)
+    return _close(turn)
+
+
+def _close(turn: Turn) -> Outcome:
+    turn.lead.wake_at = timers.next_at(turn.lead)
+    return turn.outcome()

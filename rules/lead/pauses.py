@@ -1,0 +1,186 @@
+"""Pauses: the clocks of sales's clauses stop, and go on with what they had left.
+
+Contract, section 2, 'Fine points': while paused, warnings, due times and ladders
+keep their remaining working time; without `until` until `lead.resumed`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from rules.agreement import Clause
+from rules.calendars import Calendar
+from rules.lead.rulebook import Rulebook, stops
+from rules.lead.state import Alarm, Clock, Pause, Reminder, Rung, Stopped
+from rules.lead.turn import Turn
+
+KEPT: Final = 32
+"""Pauses remembered for the working time of clocks that are still running."""
+
+
+def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
+    """`lead.paused`: stop the clocks, or change until when they stand still."""
+    lead = turn.lead
+    if not _newest(turn, stated_at) or (until_at is not None and until_at <= turn.now):
+        return
+    from_at = min(stated_at, turn.now)
+    if lead.paused:
+        lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, until_at))
+    else:
+        if lead.pauses and lead.pauses[-1].until_at is not None:
+            from_at = max(from_at, lead.pauses[-1].until_at)
+        lead.pauses = (*lead.pauses, Pause(from_at, until_at))[-KEPT:]
+        lead.paused = True
+    _each(turn, lambda clock, calendar: stopped(clock, calendar, from_at, until_at))
+    _stop_others(turn, from_at)
+
+
+def hold(turn: Turn) -> None:
+    """Stop what was started during a pause, too."""
+    if turn.lead.paused:
+        _stop_others(turn, turn.now)
+
+
+def _stop_others(turn: Turn, from_at: datetime) -> None:
+    """Stop the ladders of attempt limits and the delay before recycling."""
+    lead = turn.lead
+    lead.alarms = tuple(_stop_alarm(turn, alarm) for alarm in lead.alarms)
+    _stop_recycling(turn, from_at)
+
+
+def resume(turn: Turn, stated_at: datetime) -> None:
+    """`lead.resumed`: the clocks go on from now."""
+    if turn.lead.paused and _newest(turn, stated_at):
+        go_on(turn)
+
+
+def go_on(turn: Turn) -> None:
+    """End the present pause at this moment."""
+    lead = turn.lead
+    lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, turn.now))
+    lead.paused = False
+    _each(turn, lambda clock, calendar: _started_again(clock, calendar, turn.now))
+    lead.alarms = tuple(_start_alarm(turn, alarm) for alarm in lead.alarms)
+    _start_recycling(turn)
+
+
+def until(turn: Turn) -> datetime | None:
+    """When the present pause ends by itself."""
+    lead = turn.lead
+    return lead.pauses[-1].until_at if lead.paused else None
+
+
+def _newest(turn: Turn, stated_at: datetime) -> bool:
+    lead = turn.lead
+    if lead.paused_stated_at is not None and stated_at < lead.paused_stated_at:
+        return False
+    lead.paused_stated_at = stated_at
+    return True
+
+
+def _clause(book: Rulebook, name: str) -> Clause | None:
+    return next((clause for clause in book.clauses if clause.name == name), None)
+
+
+def _stands(book: Rulebook, name: str) -> bool:
+    clause = _clause(book, name)
+    return clause is not None and stops(clause)
+
+
+def _each(turn: Turn, change: Callable[[Clock, Calendar], Clock]) -> None:
+    turn.lead.clocks = {
+        name: change(clock, turn.book.calendar(clock.calendar))
+        if clock.state in ("running", "overdue") and _stands(turn.book, name)
+        else clock
+        for name, clock in turn.lead.clocks.items()
+    }
+
+
+def stopped(
+    clock: Clock, calendar: Calendar, from_at: datetime, until_at: datetime | None
+) -> Clock:
+    """The clock standing still from `from_at`, with the working time that is left of it."""
+    left = clock.stopped
+    if left is None:
+        assert clock.started_at is not None and clock.due_at is not None
+        base = max(from_at, clock.started_at)
+        if clock.state == "overdue":
+            base = max(base, clock.due_at)
+        left = Stopped(
+            calendar.elapsed(base, clock.due_at) if clock.state == "running" else None,
+            tuple(calendar.elapsed(base, each.at) for each in clock.warnings),
+            tuple(calendar.elapsed(base, each.at) for each in clock.rungs),
+        )
+    due_at = clock.due_at
+    if left.due is not None:
+        due_at = None if until_at is None else calendar.advance(until_at, left.due)
+    return msgspec.structs.replace(clock, stopped=left, due_at=due_at)
+
+
+def _started_again(clock: Clock, calendar: Calendar, at: datetime) -> Clock:
+    left = clock.stopped
+    if left is None:
+        return clock
+    pairs = zip(clock.warnings, left.warnings, strict=True)
+    warnings = tuple(Reminder(each.fraction, calendar.advance(at, rest)) for each, rest in pairs)
+    return msgspec.structs.replace(
+        clock,
+        stopped=None,
+        due_at=clock.due_at if left.due is None else calendar.advance(at, left.due),
+        warnings=warnings,
+        rungs=_moved(clock.rungs, left.rungs, calendar, at),
+    )
+
+
+def _moved(
+    rungs: tuple[Rung, ...], left: tuple[timedelta, ...], calendar: Calendar, at: datetime
+) -> tuple[Rung, ...]:
+    # An acknowledgement during the pause may have emptied the ladder.
+    return tuple(
+        Rung(rung.step, calendar.advance(at, rest), rung.told)
+        for rung, rest in zip(rungs, left, strict=False)
+    )
+
+
+def _stop_alarm(turn: Turn, alarm: Alarm) -> Alarm:
+    if alarm.left is not None or not _stands(turn.book, alarm.clause):
+        return alarm
+    calendar = turn.book.calendar(alarm.calendar)
+    left = tuple(calendar.elapsed(turn.now, rung.at) for rung in alarm.rungs)
+    return Alarm(alarm.clause, alarm.calendar, alarm.rungs, left)
+
+
+def _start_alarm(turn: Turn, alarm: Alarm) -> Alarm:
+    if alarm.left is None:
+        return alarm
+    calendar = turn.book.calendar(alarm.calendar)
+    rungs = _moved(alarm.rungs, alarm.left, calendar, turn.now)
+    return Alarm(alarm.clause, alarm.calendar, rungs)
+
+
+def _recycling_calendar(turn: Turn) -> Calendar | None:
+    name = turn.lead.cycle.limits.recycle_clause
+    clause = _clause(turn.book, name) if name is not None else None
+    if clause is None or not stops(clause):
+        return None
+    return turn.book.calendar_of(clause, turn.lead.owner)
+
+
+def _stop_recycling(turn: Turn, from_at: datetime) -> None:
+    limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
+    if calendar is None or limits.recycle_at is None or limits.recycle_left is not None:
+        return
+    left = calendar.elapsed(from_at, limits.recycle_at)
+    revised = turn.revise_limits(limits, recycle_left=left)
+    turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)
+
+
+def _start_recycling(turn: Turn) -> None:
+    limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
+    if calendar is None or limits.recycle_left is None:
+        return
+    at = calendar.advance(turn.now, limits.recycle_left)
+    revised = turn.revise_limits(limits, recycle_left=None, recycle_at=at)
+    turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)

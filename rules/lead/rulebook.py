@@ -1,0 +1,140 @@
+"""An agreement prepared for deciding: what matters to which event type, found once.
+
+A touch that no rule mentions must cost next to nothing, so the question 'does
+anything depend on this type?' is one look-up here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Final
+
+from rules.agreement import Agreement, Clause, DeadlineClause, TouchPoints
+from rules.calendars import ALWAYS, Calendar
+from rules.conditions import Condition
+from rules.vocabulary import FUNNEL, SALES
+
+RECENT: Final = 8
+"""Touches without a cap that are kept one by one for their points; older ones are pooled."""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchPlan:
+    """What is remembered of touches of one type."""
+
+    keep: int
+    points: TouchPoints | None
+    keep_earned: int
+    pooled: bool
+    """Whether points of touches beyond `keep_earned` still count, in one sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """An agreement and its indexes. Built once per agreement by `rulebook`."""
+
+    agreement: Agreement
+    plans: Mapping[str, TouchPlan]
+    triggers: frozenset[str]
+    """Types of events and decisions that start or end a clause."""
+    any_touch: bool
+    """Whether a clause counts touches of whatever type."""
+    boundaries: tuple[int, ...]
+    """Whole points at which something may change, ascending."""
+    route_rank: int
+    """The funnel's rank of `routing.at`; beyond the funnel where there is no routing."""
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        return self.agreement.clauses
+
+    def calendar(self, name: str) -> Calendar:
+        """The calendar of that name, 24/7 if the agreement has it no longer."""
+        return self.agreement.calendars.get(name, ALWAYS)
+
+    def calendar_of(self, clause: Clause, owner: str | None) -> Calendar:
+        """The calendar that a clause's clock follows when it starts with `owner`."""
+        if clause.calendar != "owner":
+            return clause.calendar
+        person = self.agreement.people.get(owner) if owner is not None else None
+        return person.calendar if person is not None and person.calendar is not None else ALWAYS
+
+    def team_of(self, rep: str, preferred: str | None) -> str | None:
+        """The team through which `rep` has a lead: `preferred` if in it, else the first."""
+        routing = self.agreement.routing
+        if routing is None:
+            return None
+        if preferred is not None and preferred in routing.teams and rep in routing.teams[preferred].members:
+            return preferred
+        return next((name for name, team in routing.teams.items() if rep in team.members), None)
+
+    def local(self, at: datetime) -> datetime:
+        """The instant in the agreement's time zone."""
+        return at.astimezone(self.agreement.timezone)
+
+
+def rank(stage: str) -> int:
+    """The stage's place in the funnel; what is not on it counts as its beginning."""
+    return FUNNEL.index(stage) if stage in FUNNEL else 0
+
+
+def stops(clause: Clause) -> bool:
+    """Whether a paused lead stops this clause's clocks: only sales's are stopped."""
+    return clause.party == SALES
+
+
+def _conditions(agreement: Agreement) -> Iterable[Condition]:
+    """Every condition whose answer may have to be asked anew at any moment."""
+    for _, condition in agreement.stages:
+        yield condition
+    for clause in agreement.clauses:
+        if clause.when is not None:
+            yield clause.when
+
+
+def _all_conditions(agreement: Agreement) -> Iterable[Condition]:
+    yield from _conditions(agreement)
+    for rule in agreement.routing.rules if agreement.routing else ():
+        if rule.when is not None:
+            yield rule.when
+
+
+def _plans(agreement: Agreement) -> dict[str, TouchPlan]:
+    keep: dict[str, int] = {}
+    earns: dict[str, TouchPoints] = {}
+    rules = agreement.temperature
+    if rules is not None and rules.touches is not None:
+        for level in rules.touches.levels:
+            for kind, count in level.counts.items():
+                keep[kind] = max(keep.get(kind, 0), count)
+    if rules is not None and rules.points is not None:
+        earns.update(rules.points.touches)
+    asked = {kind for each in _all_conditions(agreement) for kind in each.touched}
+    return {
+        kind: _plan(keep.get(kind, 0), earns.get(kind)) for kind in keep.keys() | earns | asked
+    }
+
+
+def _plan(keep: int, points: TouchPoints | None) -> TouchPlan:
+    if points is None or points.at_most is None:
+        return TouchPlan(keep, points, 0 if points is None else RECENT, points is not None)
+    return TouchPlan(keep, points, ceil(points.at_most / points.points), False)
+
+
+def rulebook(agreement: Agreement) -> Rulebook:
+    """Prepare `agreement` for deciding."""
+    deadlines = [each for each in agreement.clauses if isinstance(each, DeadlineClause)]
+    ends = {each.ends.event for each in deadlines}
+    points = agreement.temperature.points if agreement.temperature else None
+    boundaries = {b for each in _conditions(agreement) for b in each.point_boundaries}
+    if points is not None and agreement.temperature and "points" in agreement.temperature.decided_by:
+        boundaries.update(least for _, least in points.levels)
+    return Rulebook(
+        agreement=agreement,
+        plans=_plans(agreement),
+        triggers=frozenset({each.starts for each in deadlines} | {e for e in ends if e}),
+        any_touch=None in ends,
+        boundaries=tuple(sorted(boundaries)),
+        route_rank=rank(agreement.routing.at) if agreement.routing else len(FUNNEL),
+    )

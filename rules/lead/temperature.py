@@ -1,0 +1,215 @@
+"""Cold, warm or hot: what each source says, which one decides, and until when.
+
+Contract, section 2, 'Temperature'. A temperature that changes with time alone
+changes at that very moment, so every source also says when its opinion may
+next change though nothing happens.
+"""
+
+from bisect import bisect_right
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rules.agreement import HorizonLevel, PointRules, TouchRules
+from rules.decisions import TemperatureChanged
+from rules.lead import points as points_source
+from rules.lead.rulebook import Rulebook
+from rules.lead.state import Horizon, Lead
+from rules.lead.trails import count
+from rules.lead.turn import Turn
+from rules.vocabulary import TEMPERATURES, Temperature, TemperatureSource
+from rules.wording import moment, number, printable
+
+_HEAT: Final[dict[Temperature | None, int]] = {
+    None: -1,
+    **{temperature: heat for heat, temperature in enumerate(TEMPERATURES)},
+}
+
+
+_CENTURY: Final = 1200
+"""Months beyond which a horizon's countdown is not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a source says, and when it may say something else with time alone."""
+
+    temperature: Temperature | None
+    changes_at: datetime | None
+
+
+_NONE: Final = Opinion(None, None)
+
+
+def months_later(stated_at: datetime, months: int, zone: ZoneInfo) -> datetime:
+    """The instant `months` calendar months later in `zone`, clipped at the month's end."""
+    local = stated_at.astimezone(zone)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    day = min(local.day, monthrange(year, month + 1)[1])
+    return local.replace(year=year, month=month + 1, day=day, fold=0).astimezone(UTC)
+
+
+def full_months(stated_at: datetime, at: datetime, zone: ZoneInfo) -> int:
+    """Full calendar months gone by from `stated_at` to `at`, never negative."""
+    start, end = stated_at.astimezone(zone), at.astimezone(zone)
+    months = (end.year - start.year) * 12 + end.month - start.month
+    while months > 0 and months_later(stated_at, months, zone) > at:
+        months -= 1
+    return max(months, 0)
+
+
+def _by_months(levels: tuple[HorizonLevel, ...], months: float) -> HorizonLevel | None:
+    if months < 0:
+        return None
+    return next((level for level in levels if level.matches(months)), None)
+
+
+def _horizon(
+    levels: tuple[HorizonLevel, ...], stated: Horizon | None, at: datetime, zone: ZoneInfo
+) -> Opinion:
+    """The stated months less the full months gone by; past zero, no opinion."""
+    if stated is None:
+        return _NONE
+    gone = full_months(stated.stated_at, at, zone)
+    left = stated.months - gone
+    level = _by_months(levels, left)
+    # Past zero nothing changes any more; beyond a century nobody waits for the change.
+    for more in range(1, min(int(left), _CENTURY) + 2 if left >= 0 else 1):
+        if _by_months(levels, left - more) is not level:
+            changes_at = months_later(stated.stated_at, gone + more, zone)
+            return Opinion(level.temperature if level else None, changes_at)
+    return Opinion(level.temperature if level else None, None)
+
+
+def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
+    """The hottest level whose counts are all reached within the window."""
+    trails = lead.cycle.trails
+    for level in rules.levels:
+        expires: datetime | None = None
+        for kind, needed in level.counts.items():
+            trail = trails.get(kind)
+            if trail is None or count(trail, at, rules.within) < needed:
+                break
+            if rules.within is not None:
+                leaves = trail.newest[needed - 1].time_at + rules.within
+                expires = leaves if expires is None or leaves < expires else expires
+        else:
+            return Opinion(level.temperature, expires)
+    return _NONE
+
+
+def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
+    """The hottest level whose points are reached, and the whole points."""
+    touches = points_source.from_touches(turn.book, turn.lead, rules, turn.now)
+    profile = points_source.from_profile(rules, turn.facts()) if rules.profile else 0.0
+    total = points_source.whole(touches + profile)
+    level = next((name for name, least in rules.levels if total >= least), None)
+    changes_at = points_source.next_change(
+        rules, touches, profile, turn.book.boundaries, turn.now
+    )
+    return Opinion(level, changes_at), total
+
+
+def _opinion(turn: Turn, source: TemperatureSource) -> Opinion:
+    rules = turn.book.agreement.temperature
+    assert rules is not None
+    if source == "horizon":
+        zone = turn.book.agreement.timezone
+        return _horizon(rules.horizon, turn.lead.cycle.horizon, turn.now, zone)
+    assert rules.touches is not None
+    return _touches(rules.touches, turn.lead, turn.now)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other)
+
+
+def update(turn: Turn) -> None:
+    """Take every source's opinion anew, and decide the change if there is one."""
+    rules = turn.book.agreement.temperature
+    if rules is None:
+        return
+    lead = turn.lead
+    by: TemperatureSource | None = None
+    temperature: Temperature | None = None
+    changes_at: datetime | None = None
+    points: Opinion | None = None
+    if rules.points is not None:
+        points, total = _points(turn, rules.points)
+        changes_at = points.changes_at
+        if total != lead.points:
+            marks = turn.book.boundaries
+            if bisect_right(marks, total) != bisect_right(marks, lead.points):
+                turn.facts_changed = True
+            lead.points = total
+    for source in rules.decided_by:
+        if source == "points":
+            assert points is not None
+            opinion = points
+        else:
+            opinion = _opinion(turn, source)
+            changes_at = _earlier(changes_at, opinion.changes_at)
+        if _HEAT[opinion.temperature] > _HEAT[temperature]:
+            temperature, by = opinion.temperature, source
+            if not rules.highest:
+                break
+    lead.temperature_at = changes_at
+    if temperature != lead.temperature:
+        was = lead.temperature
+        lead.temperature, lead.temperature_by = temperature, by
+        turn.facts_changed = True
+        because = reasons(turn, by) if by else ("no source has an opinion any more",)
+        turn.decide(TemperatureChanged(temperature=temperature, was=was, by=by, because=because))
+    else:
+        lead.temperature_by = by
+
+
+def reasons(turn: Turn, source: TemperatureSource) -> tuple[str, ...]:
+    """Why the source says what it says, in sentences with the arithmetic."""
+    rules, lead = turn.book.agreement.temperature, turn.lead
+    assert rules is not None
+    if source == "points":
+        total = lead.points
+        name, least = next((n, m) for n, m in rules.points.levels if total >= m)  # type: ignore[union-attr]
+        lines = points_source.arithmetic(turn.book, lead, turn.facts(), turn.now)
+        return (*lines, f"{name} takes {least} points")
+    if source == "horizon":
+        return _horizon_reasons(turn.book, lead, turn.now)
+    return _touch_reasons(turn.book, lead, turn.now)
+
+
+def _horizon_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
+    rules, stated = book.agreement.temperature, lead.cycle.horizon
+    assert rules is not None and stated is not None
+    zone = book.agreement.timezone
+    gone = full_months(stated.stated_at, at, zone)
+    left = stated.months - gone
+    level = _by_months(rules.horizon, left)
+    assert level is not None
+    said = f"a purchase in {number(stated.months)} months was stated on {moment(stated.stated_at, zone)}"
+    passed = f", {gone} full month{'' if gone == 1 else 's'} ago" if gone else ""
+    return (f"{said}{passed}", f"{number(left)} months left; {level.temperature} is {level.text}")
+
+
+def _touch_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
+    rules = book.agreement.temperature
+    assert rules is not None and rules.touches is not None
+    window: timedelta | None = rules.touches.within
+    zone = book.agreement.timezone
+    lines: list[str] = []
+    for level in rules.touches.levels:
+        if level.temperature != _touches(rules.touches, lead, at).temperature:
+            continue
+        for kind, needed in level.counts.items():
+            shown = [
+                (f"{printable(touch.asset)} " if touch.asset else "") + f"on {moment(touch.time_at, zone)}"
+                for touch in lead.cycle.trails[kind].newest[:needed]
+            ]
+            lines.append(f"{kind}: {needed} of {needed} needed ({'; '.join(shown)})")
+        within = f" within {number(window / timedelta(days=1))} days" if window else ""
+        return (*lines, f"that is what {level.temperature} takes{within}")
+    return ()

@@ -1,0 +1,81 @@
+"""Event and decision types as an agreement names them (contract, sections 1 and 3)."""
+
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Final
+
+from rules.decisions import DATA_TYPES
+from rules.events import CAMPAIGN_EVENTS, LEAD_EVENTS, LISTED_EVENTS, REP_EVENTS, RESERVED_PREFIXES
+from rules.loading.diagnostics import Code, Mark, Report, did_you_mean
+from rules.wording import printable
+
+LEAD_DECISIONS: Final = frozenset(kind for kind in DATA_TYPES if kind.startswith("lead."))
+"""Decisions that a clause may start or end at."""
+_NEAR: Final = 0.9
+_MANY: Final = 500
+"""Beyond this many touch types near misses are not looked for: it would take too long."""
+
+
+@dataclass(slots=True)
+class EventNames:
+    """Checks the types that an agreement names, and remembers the touches among them."""
+
+    report: Report
+    _touches: dict[str, list[Mark]] = field(default_factory=dict)
+
+    def touch(self, name: str, at: Mark) -> bool:
+        """Whether `name` can be a touch; if not, that is reported."""
+        if name in LISTED_EVENTS or name in DATA_TYPES:
+            what = "a decision" if name in DATA_TYPES else "an event of its own"
+            sentence = f"`{name}` is {what}, not a touch, and never counts here."
+            self.report.add(Code.WRONG_EVENT, at, sentence)
+            return False
+        if name.startswith(RESERVED_PREFIXES):
+            return self._unknown(name, at)
+        self._touches.setdefault(name, []).append(at)
+        return True
+
+    def trigger(self, name: str, at: Mark) -> bool:
+        """Whether a clause can start or end at `name`; if not, that is reported."""
+        if name in LEAD_EVENTS or name in LEAD_DECISIONS:
+            return True
+        if name in DATA_TYPES:
+            sentence = f"`{name}` is a decision about a clause; no clause can wait for it."
+            self.report.add(Code.WRONG_EVENT, at, sentence)
+            return False
+        if name in REP_EVENTS | CAMPAIGN_EVENTS:
+            sentence = f"`{name}` is not about a lead; a clause can't wait for it."
+            self.report.add(Code.WRONG_EVENT, at, sentence)
+            return False
+        return self.touch(name, at)
+
+    def _unknown(self, name: str, at: Mark) -> bool:
+        hint = did_you_mean(name, LEAD_EVENTS | LEAD_DECISIONS)
+        sentence = f"`{printable(name)}` is none of the types under `{name.split('.')[0]}.`.{hint}"
+        self.report.add(Code.UNKNOWN_EVENT, at, sentence)
+        return False
+
+    def report_near_misses(self) -> None:
+        """Warn of a touch named once that looks like another that is named elsewhere."""
+        if len(self._touches) > _MANY:
+            return
+        for name, marks in self._touches.items():
+            if len(marks) > 1:
+                continue
+            for other, others in self._touches.items():
+                if len(others) > 1 and _is_near(name, other):
+                    sentence = (
+                        f"`{printable(name)}` is named only here. "
+                        f"Did you mean `{printable(other)}`?"
+                    )
+                    self.report.add(Code.NEAR_MISS, marks[0], sentence)
+
+
+def _is_near(one: str, other: str) -> bool:
+    matcher = SequenceMatcher(None, one, other)
+    return (
+        one != other
+        and matcher.real_quick_ratio() >= _NEAR
+        and matcher.quick_ratio() >= _NEAR
+        and matcher.ratio() >= _NEAR
+    )

@@ -1,0 +1,184 @@
+"""The kinds of values an agreement is written in, read from scalars for pydantic.
+
+Each reader takes a node and gives its value, or raises the `PydanticCustomError`
+whose type is a diagnostic `Code` and whose message is a whole sentence: what
+was read, and what to write instead.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Final, NoReturn
+
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
+
+from rules.durations import Duration, parse_duration
+from rules.loading.diagnostics import Code, did_you_mean, listed
+from rules.loading.scalars import boolean_meant
+from rules.loading.yaml_tree import ListNode, MapNode, Scalar
+from rules.wording import printable
+
+BROKEN: Final = "broken"
+"""The error type of a node whose fault is already reported."""
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_PERCENT: Final = re.compile(r"([0-9]{1,3})%", re.ASCII)
+
+
+def fail(code: Code, sentence: str) -> NoReturn:
+    """Refuse the value under `code` with `sentence`."""
+    raise PydanticCustomError(code.value, "{sentence}", {"sentence": sentence})
+
+
+def kind_of(node: Any) -> str:
+    """What a node is, in words: `a list`, `the text `x``."""
+    if isinstance(node, ListNode):
+        return "a list"
+    if isinstance(node, MapNode):
+        return "a mapping"
+    if isinstance(node, Scalar) and node.value is not None:
+        shown = f'"{printable(node.text)}"' if node.quoted else printable(node.text)
+        return f"`{shown}`"
+    return "nothing"
+
+
+def scalar(node: Any, wanted: str) -> Scalar:
+    """The node as a scalar that says something; `wanted` is for the sentence otherwise."""
+    if isinstance(node, Scalar):
+        if node.broken:
+            raise PydanticCustomError(BROKEN, "broken")
+        if node.value is not None:
+            return node
+    return fail(Code.WRONG_TYPE, f"{wanted} is wanted here, but {kind_of(node)} was read.")
+
+
+def read_text(node: Any) -> str:
+    """Text of one line or more, as written; surrounding space is dropped."""
+    text = scalar(node, "Text").text.strip()
+    return text if text else fail(Code.EMPTY, "There is no text between the quotes.")
+
+
+def read_name(node: Any) -> str:
+    """A name: text on one line."""
+    name = read_text(node)
+    if "\n" in name or len(name) > 200:
+        fail(Code.WRONG_TYPE, "A name is one line of at most 200 characters.")
+    return name
+
+
+def read_number(node: Any) -> float | int:
+    """A decimal number."""
+    written = scalar(node, "A number")
+    value = written.value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    hint = "remove the quotes" if written.quoted else "write digits such as `5` or `2.5`"
+    return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a number: {hint}.")
+
+
+def whole(least: int) -> Callable[[Any], int]:
+    """A reader of whole numbers from `least` to a thousand million."""
+
+    def read(node: Any) -> int:
+        value = read_number(node)
+        if not isinstance(value, int):
+            fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a whole number.")
+        if not least <= value <= 1_000_000_000:
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} must be {least} or more, within reason.")
+        return value
+
+    return read
+
+
+def read_whole(node: Any) -> int:
+    """A whole number, negative ones too."""
+    return whole(-1_000_000_000)(node)
+
+
+def read_boolean(node: Any) -> bool:
+    """`true` or `false` and nothing else."""
+    written = scalar(node, "`true` or `false`")
+    value = written.value
+    if isinstance(value, bool):
+        return value
+    meant = boolean_meant(written.text)
+    hint = f"write `{meant}` without quotes" if meant else "write `true` or `false`"
+    return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not true or false here: {hint}.")
+
+
+def read_duration(node: Any) -> Duration:
+    """A duration; zero too."""
+    written = scalar(node, "A duration")
+    duration = parse_duration(written.text)
+    if duration is not None and duration.wall.days < 36_500:
+        return duration
+    sentence = (
+        f"{kind_of(node)} is not a duration. Write a whole number and its unit, "
+        "such as `15m`, `4h` or `2d`."
+    )
+    return fail(Code.BAD_DURATION, sentence)
+
+
+def read_span(node: Any) -> Duration:
+    """A duration above zero."""
+    duration = read_duration(node)
+    if duration.amount == 0:
+        fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is no time at all; write a duration above zero.")
+    return duration
+
+
+def read_percent(node: Any) -> float:
+    """`50%` as 0.5; from 1% to 99%."""
+    written = scalar(node, "A percentage")
+    match = _PERCENT.fullmatch(written.text)
+    if match is None or not 0 < int(match[1]) < 100:
+        sentence = f"{kind_of(node)} is not a whole percentage from `1%` to `99%`."
+        fail(Code.BAD_PERCENT, sentence)
+    return int(match[1]) / 100
+
+
+def read_date(node: Any) -> date:
+    """A date as a value or as a key."""
+    text = node if isinstance(node, str) else scalar(node, "A date").text
+    if _DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            fail(Code.BAD_DATE, f"`{text}` does not exist: {error}.")
+    shown = f"`{printable(text)}`"
+    return fail(Code.BAD_DATE, f"{shown} is not a date. Write it as in `2026-12-24`.")
+
+
+def word(*words: str) -> Callable[[Any], str]:
+    """A reader of one of `words`."""
+
+    def read(node: Any) -> str:
+        written = scalar(node, f"One of {listed(words)}").text
+        if written in words:
+            return written
+        known = f"{listed(words)} is wanted" if len(words) == 1 else f"It is one of {listed(words)}"
+        hint = did_you_mean(written, words)
+        return fail(Code.UNKNOWN_WORD, f"{kind_of(node)} means nothing here. {known}.{hint}")
+
+    return read
+
+
+def read_key(key: Any) -> str:
+    """A name that a key declares."""
+    name = str(key)
+    if not name.strip() or name != name.strip() or "\n" in name or len(name) > 200:
+        fail(Code.WRONG_TYPE, "A name is one line of 1 to 200 characters, without outer spaces.")
+    return name
+
+
+Text = Annotated[str, PlainValidator(read_text)]
+Name = Annotated[str, PlainValidator(read_name)]
+Key = Annotated[str, PlainValidator(read_key)]
+Number = Annotated[float | int, PlainValidator(read_number)]
+Whole = Annotated[int, PlainValidator(read_whole)]
+Amount = Annotated[int, PlainValidator(whole(0))]
+Count = Annotated[int, PlainValidator(whole(1))]
+AnyDuration = Annotated[Duration, PlainValidator(read_duration)]
+Span = Annotated[Duration, PlainValidator(read_span)]
+Percent = Annotated[float, PlainValidator(read_percent)]
+Date = Annotated[date, PlainValidator(read_date)]

@@ -1,0 +1,1 @@
+"""`make bench`: the figures that this project promises, measured on this machine."""
