@@ -10,7 +10,7 @@ from rules.agreement import Agreement
 from rules.decisions import Decision
 from rules.events import Event
 
-_STYLES: Final[dict[Tone, str]] = {
+STYLES: Final[dict[Tone, str]] = {
     "good": "green",
     "news": "default",
     "quiet": "bright_black",
@@ -23,7 +23,7 @@ def print_line(console: Console, each: Event | Decision, agreement: Agreement) -
     """Print one line, cut to the width of a terminal; in full where the output is none."""
     if isinstance(each, Decision):
         shown = line(each, agreement.timezone, agreement.people)
-        text = Text(shown, style=_STYLES[tone(each)])
+        text = Text(shown, style=STYLES[tone(each)])
     else:
         text = Text(event_line(each, agreement.timezone, agreement.people), style="cyan")
     whole = not console.is_terminal

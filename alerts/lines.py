@@ -48,12 +48,16 @@ def line(decision: Decision, zone: ZoneInfo, people: Mapping[str, Person]) -> st
 
     Instants are shown in `zone`, people of the agreement by their full names.
     """
-    names = {key: person.name for key, person in people.items()}
-    sentence = _sentence(decision, zone, names)
+    sentence = headline(decision, zone, people)
     reasons = "; ".join(decision.data.because)
     if reasons:
         sentence += f": {printable(reasons, LONGEST_REASON)}"
     return f"{stamp(decision.time_at, zone)}  {lead_column(decision.subject)}  {sentence}"
+
+
+def headline(decision: Decision, zone: ZoneInfo, people: Mapping[str, Person]) -> str:
+    """What was decided, without when, about whom and why."""
+    return _sentence(decision, zone, {key: person.name for key, person in people.items()})
 
 
 def event_line(event: Event, zone: ZoneInfo, people: Mapping[str, Person]) -> str:

@@ -66,6 +66,13 @@ class Routing:
     keep_account: bool
     wait_for_hours: bool
 
+    def team_of(self, rep: str, preferred: str | None) -> str | None:
+        """The team through which `rep` has a lead: `preferred` if in it, else the first."""
+        if preferred is not None and preferred in self.teams:
+            if rep in self.teams[preferred].members:
+                return preferred
+        return next((name for name, team in self.teams.items() if rep in team.members), None)
+
 
 @dataclass(frozen=True, slots=True)
 class HorizonLevel:

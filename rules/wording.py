@@ -23,7 +23,9 @@ def printable(text: str, longest: int = LONGEST) -> str:
 
 
 def number(value: float) -> str:
-    """A number without needless decimals: `3`, `2.5`."""
+    """A finite number without needless decimals, long ones shortened: `3`, `2.5`, `1e+300`."""
+    if abs(value) >= 1e15:
+        return printable(str(value), 24)
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 

@@ -22,7 +22,8 @@ from rules.decisions import Assigned, Breached, Decision, Met, Retracted, StageC
 from rules.events import Event
 from rules.vocabulary import STAGES, Stage
 from rules.wording import printable
-from streams.feed import Feed, encode_event
+from streams.codec import encode_event
+from streams.feed import Feed
 
 if TYPE_CHECKING:
     from rich.console import Console

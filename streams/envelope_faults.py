@@ -92,6 +92,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 def _parse_fault(line: bytes, said: str) -> Refusal:
     """Why `line` is not JSON, with the parser's own words for where."""
+    said = said.replace(" at line 1 column", " at column")  # the only line there is
     try:
         line.decode()
     except UnicodeDecodeError as error:
@@ -159,7 +160,7 @@ def _non_finite_path(value: Any, path: str = "") -> str | None:
 
 
 def barred_character(envelope: dict[str, Any]) -> Refusal | None:
-    """The first context attribute with a character that is barred from it; None if there is none."""
+    """The first context attribute that holds a barred character; None if there is none."""
     for field in _NAMES:
         barred = _BARRED.search(envelope[field])
         if barred is not None:
@@ -213,7 +214,7 @@ def not_json(envelope: dict[str, Any]) -> Refusal | None:
 
 
 def unknown_type(event_type: str) -> Refusal:
-    """A type under a reserved prefix that is not listed: a typing error, or a decision sent back."""
+    """An unlisted type under a reserved prefix: a typing error, or a decision sent back."""
     prefix = event_type.split(".", 1)[0]
     if event_type in DATA_TYPES:
         why = "is a decision, which only baton makes"

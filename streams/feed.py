@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
-import msgspec
-
 from rules.agreement import Agreement
 from rules.decisions import Assigned, Decision, Recycled
 from rules.events import Event
@@ -38,22 +36,6 @@ class _Planned:
     event: Event
     turn: int | None
     """Which assignment of the lead it belongs to; None: it happens whoever has the lead."""
-
-
-def encode_event(event: Event) -> bytes:
-    """The CloudEvent of `event` as one line of a file that `baton replay` reads."""
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": event.id,
-            "source": event.source,
-            "type": event.type,
-            "subject": event.subject,
-            "time": event.time_at,
-            "receivedat": event.received_at,
-            "data": event.data,
-        }
-    )
 
 
 class Feed:

@@ -32,6 +32,12 @@ def total(attempts: Attempts) -> int:
     return len(attempts.newest) + sum(attempts.older.values())
 
 
+def tally(attempts: Attempts, channel: str) -> int:
+    """All attempts of the cycle by one channel."""
+    newest = sum(1 for each in attempts.newest if each.channel == channel)
+    return newest + attempts.older.get(channel, 0)
+
+
 def counted(attempts: Attempts, channel: str | None = None) -> int:
     """The attempts that count against a limit: those up to and with the connecting one."""
     until = attempts.connected_at

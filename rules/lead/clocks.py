@@ -105,12 +105,13 @@ def _met(
     zone = turn.book.agreement.timezone
     used = working_time(turn, clause, clock, met_at)
     late = clock.due_at is not None and met_at >= clock.due_at
-    because = [
+    took = span(used.total_seconds())
+    because = (
         f"{clause.ends.event or 'touches'} on {moment(met_at, zone)}",
-        f"{span(used.total_seconds())} of the {clause.within.words} used"
-        if not late
-        else f"{span(used.total_seconds())} after the start: late, {clause.within.words} were promised",
-    ]
+        f"late: it took {took}, {clause.within.words} were promised"
+        if late
+        else f"{took} of the {clause.within.words} used",
+    )
     turn.decide(
         Met(
             clause=clause.name,
@@ -118,7 +119,7 @@ def _met(
             due=clock.due_at,
             met_at=met_at,
             working_s=used.total_seconds(),
-            because=tuple(because),
+            because=because,
         )
     )
 
@@ -138,9 +139,7 @@ def _retract(
     _met(turn, clause, clock, kept_at, owner)
 
 
-def working_time(
-    turn: Turn, clause: DeadlineClause, clock: Clock, until_at: datetime
-) -> timedelta:
+def working_time(turn: Turn, clause: DeadlineClause, clock: Clock, until_at: datetime) -> timedelta:
     """Working time from the clock's start to `until_at`, pauses left out."""
     calendar = turn.book.calendar(clock.calendar)
     start_at = clock.started_at

@@ -28,6 +28,7 @@ from rules.lead.state import Attempt, Lead, Touched, Trigger
 from rules.lead.turn import Outcome, Turn
 from rules.requests import Answer, Freed, Given, Stays, Waits
 from rules.vocabulary import ENDED
+from rules.wording import printable
 
 _PROFILE_EVENTS = frozenset({"lead.captured", "lead.updated", "lead.qualified"})
 
@@ -117,24 +118,18 @@ def _touch(turn: Turn, event: Event) -> None:
 
 def _move(turn: Turn, event: Event) -> None:
     """What the event does by itself: wins, losses, rejections, pauses, people's doings."""
-    lead, data = turn.lead, event.data
+    data = event.data
     by = data.get("by")
     said = f"{event.type}" + (f" by {by}" if by else "")
     match event.type:
         case "lead.rejected":
             _reject(turn, event, said)
+        case "deal.won" | "deal.lost":
+            _close_deal(turn, event, said)
         case "opportunity.opened":
             cycles.opened(turn, (said,))
-        case "deal.won":
-            if lead.stage != "customer":
-                cycles.end(turn, "customer", "won", (said,))
-        case "deal.lost":
-            if lead.stage not in ENDED:
-                reason = data.get("reason")
-                cycles.end(turn, "lost", "lost", (f"{said}: {reason}" if reason else said,))
         case "lead.paused":
-            if lead.stage not in ENDED:
-                pauses.pause(turn, event.time_at, data.get("until"))
+            pauses.pause(turn, event.time_at, data.get("until"))
         case "lead.resumed":
             pauses.resume(turn, event.time_at)
         case "lead.reassigned":
@@ -147,6 +142,18 @@ def _move(turn: Turn, event: Event) -> None:
             ladders.acknowledge(turn, data["clause"])
         case _:
             pass
+
+
+def _close_deal(turn: Turn, event: Event, said: str) -> None:
+    """A win makes a customer of any lead; a loss ends one that has not ended."""
+    stage = turn.lead.stage
+    if event.type == "deal.won":
+        if stage != "customer":
+            cycles.end(turn, "customer", "won", (said,))
+    elif stage not in ENDED:
+        reason = event.data.get("reason")
+        why = f"{said}: {printable(str(reason))}" if reason else said
+        cycles.end(turn, "lost", "lost", (why,))
 
 
 def _reject(turn: Turn, event: Event, said: str) -> None:

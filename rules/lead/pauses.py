@@ -104,7 +104,8 @@ def stopped(
     """The clock standing still from `from_at`, with the working time that is left of it."""
     left = clock.stopped
     if left is None:
-        assert clock.started_at is not None and clock.due_at is not None
+        assert clock.started_at is not None
+        assert clock.due_at is not None
         base = max(from_at, clock.started_at)
         if clock.state == "overdue":
             base = max(base, clock.due_at)

@@ -65,9 +65,7 @@ class Rulebook:
         routing = self.agreement.routing
         if routing is None:
             return None
-        if preferred is not None and preferred in routing.teams and rep in routing.teams[preferred].members:
-            return preferred
-        return next((name for name, team in routing.teams.items() if rep in team.members), None)
+        return routing.team_of(rep, preferred)
 
     def local(self, at: datetime) -> datetime:
         """The instant in the agreement's time zone."""
@@ -111,9 +109,7 @@ def _plans(agreement: Agreement) -> dict[str, TouchPlan]:
     if rules is not None and rules.points is not None:
         earns.update(rules.points.touches)
     asked = {kind for each in _all_conditions(agreement) for kind in each.touched}
-    return {
-        kind: _plan(keep.get(kind, 0), earns.get(kind)) for kind in keep.keys() | earns | asked
-    }
+    return {kind: _plan(keep.get(kind, 0), earns.get(kind)) for kind in keep.keys() | earns | asked}
 
 
 def _plan(keep: int, points: TouchPoints | None) -> TouchPlan:
@@ -126,10 +122,10 @@ def rulebook(agreement: Agreement) -> Rulebook:
     """Prepare `agreement` for deciding."""
     deadlines = [each for each in agreement.clauses if isinstance(each, DeadlineClause)]
     ends = {each.ends.event for each in deadlines}
-    points = agreement.temperature.points if agreement.temperature else None
     boundaries = {b for each in _conditions(agreement) for b in each.point_boundaries}
-    if points is not None and agreement.temperature and "points" in agreement.temperature.decided_by:
-        boundaries.update(least for _, least in points.levels)
+    rules = agreement.temperature
+    if rules is not None and rules.points is not None and "points" in rules.decided_by:
+        boundaries.update(least for _, least in rules.points.levels)
     return Rulebook(
         agreement=agreement,
         plans=_plans(agreement),

@@ -16,7 +16,7 @@ from rules.agreement import HorizonLevel, PointRules, TouchRules
 from rules.decisions import TemperatureChanged
 from rules.lead import points as points_source
 from rules.lead.rulebook import Rulebook
-from rules.lead.state import Horizon, Lead
+from rules.lead.state import Horizon, Lead, Touched
 from rules.lead.trails import count
 from rules.lead.turn import Turn
 from rules.vocabulary import TEMPERATURES, Temperature, TemperatureSource
@@ -106,9 +106,7 @@ def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
     profile = points_source.from_profile(rules, turn.facts()) if rules.profile else 0.0
     total = points_source.whole(touches + profile)
     level = next((name for name, least in rules.levels if total >= least), None)
-    changes_at = points_source.next_change(
-        rules, touches, profile, turn.book.boundaries, turn.now
-    )
+    changes_at = points_source.next_change(rules, touches, profile, turn.book.boundaries, turn.now)
     return Opinion(level, changes_at), total
 
 
@@ -184,20 +182,23 @@ def reasons(turn: Turn, source: TemperatureSource) -> tuple[str, ...]:
 
 def _horizon_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
     rules, stated = book.agreement.temperature, lead.cycle.horizon
-    assert rules is not None and stated is not None
+    assert rules is not None
+    assert stated is not None
     zone = book.agreement.timezone
     gone = full_months(stated.stated_at, at, zone)
     left = stated.months - gone
     level = _by_months(rules.horizon, left)
     assert level is not None
-    said = f"a purchase in {number(stated.months)} months was stated on {moment(stated.stated_at, zone)}"
+    on = moment(stated.stated_at, zone)
+    said = f"a purchase in {number(stated.months)} months was stated on {on}"
     passed = f", {gone} full month{'' if gone == 1 else 's'} ago" if gone else ""
     return (f"{said}{passed}", f"{number(left)} months left; {level.temperature} is {level.text}")
 
 
 def _touch_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
     rules = book.agreement.temperature
-    assert rules is not None and rules.touches is not None
+    assert rules is not None
+    assert rules.touches is not None
     window: timedelta | None = rules.touches.within
     zone = book.agreement.timezone
     lines: list[str] = []
@@ -205,11 +206,33 @@ def _touch_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
         if level.temperature != _touches(rules.touches, lead, at).temperature:
             continue
         for kind, needed in level.counts.items():
-            shown = [
-                (f"{printable(touch.asset)} " if touch.asset else "") + f"on {moment(touch.time_at, zone)}"
-                for touch in lead.cycle.trails[kind].newest[:needed]
-            ]
-            lines.append(f"{kind}: {needed} of {needed} needed ({'; '.join(shown)})")
+            counted = lead.cycle.trails[kind].newest[:needed]
+            shown = "; ".join(_touch_text(touch, zone) for touch in counted)
+            lines.append(f"{kind}: {needed} of {needed} needed ({shown})")
         within = f" within {number(window / timedelta(days=1))} days" if window else ""
         return (*lines, f"that is what {level.temperature} takes{within}")
     return ()
+
+
+def _touch_text(touch: Touched, zone: ZoneInfo) -> str:
+    of = f"{printable(touch.asset)} " if touch.asset else ""
+    return f"{of}on {moment(touch.time_at, zone)}"
+
+
+def account(turn: Turn) -> tuple[str, ...]:
+    """What each source says at the turn's moment, in the order in which they are asked."""
+    rules, lead = turn.book.agreement.temperature, turn.lead
+    if rules is None:
+        return ()
+    by = f" by {lead.temperature_by}" if lead.temperature_by else ""
+    lines = [f"{lead.temperature or 'none'}{by}"]
+    for source in rules.decided_by:
+        if source == "points":
+            assert rules.points is not None
+            said = _points(turn, rules.points)[0].temperature
+            why = points_source.arithmetic(turn.book, lead, turn.facts(), turn.now)
+        else:
+            said = _opinion(turn, source).temperature
+            why = reasons(turn, source) if said is not None else ()
+        lines.append(f"{source} says {said or 'nothing'}" + (f": {'; '.join(why)}" if why else ""))
+    return tuple(lines)

@@ -62,7 +62,8 @@ def _warn(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
 
 def _breach(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
     lead, due_at = turn.lead, clock.due_at
-    assert due_at is not None and clock.started_at is not None
+    assert due_at is not None
+    assert clock.started_at is not None
     zone = turn.book.agreement.timezone
     calendar = turn.book.calendar(clock.calendar)
     wanted = clause.ends.event or "touch"

@@ -123,9 +123,7 @@ def count(trail: Trail, at: datetime, within: timedelta | None) -> int:
     return sum(1 for touch in trail.newest if touch.time_at > since)
 
 
-def split(
-    trails: dict[str, Trail], at: datetime
-) -> tuple[dict[str, Trail], dict[str, Trail]]:
+def split(trails: dict[str, Trail], at: datetime) -> tuple[dict[str, Trail], dict[str, Trail]]:
     """The trails before `at`, and those from `at` on, as two cycles remember them."""
     older: dict[str, Trail] = {}
     newer: dict[str, Trail] = {}

@@ -5,6 +5,7 @@ Faults are reported where they stand, all of a condition's at once; a faulty
 condition compiles to None.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,8 @@ class ConditionReader:
 
     report: Report
     events: EventNames
+    absent: Mapping[str, str]
+    """Fields that never have a value in this agreement, with the chapter that they lack."""
 
     def read(self, node: Node, scope: Scope) -> Condition | None:
         """The condition at `node`, or None if it has an error."""
@@ -72,9 +75,11 @@ class ConditionReader:
     def _combined(self, key: str, value: Node, scope: Scope) -> Part | None:
         if not isinstance(value, ListNode):
             sentence = f"`{key}` takes a list of conditions, `[{{...}}, {{...}}]`."
-            return self._fault(Code.WRONG_TYPE, value, sentence)
+            self._fault(Code.WRONG_TYPE, value, sentence)
+            return None
         if not value:
-            return self._fault(Code.EMPTY, value, f"`{key}` of no conditions says nothing.")
+            self._fault(Code.EMPTY, value, f"`{key}` of no conditions says nothing.")
+            return None
         parts = [self._mapping(each, scope) for each in value]
         sound = [part for part in parts if part is not None]
         if len(sound) < len(parts):
@@ -96,6 +101,9 @@ class ConditionReader:
         if scope.of_data and key in LEAD_ONLY:
             sentence = f"Only the event's own data is read here; `{shown}` belongs to the lead."
             self.report.add(Code.LEAD_FIELD_IN_DATA, at, sentence)
+        elif not scope.of_data and key in self.absent:
+            sentence = f"`{key}` never has a value: the chapter `{self.absent[key]}` is absent."
+            self.report.add(Code.NO_EFFECT, at, sentence)
         elif key not in scope.known:
             hint = did_you_mean(key, (*scope.known, *COMBINING), cutoff=_NEAR)
             if hint:
@@ -109,7 +117,8 @@ class ConditionReader:
             return None if part is None else negated(part)
         items = value if isinstance(value, ListNode) else [value]
         if not items:
-            return self._fault(Code.EMPTY, value, "Name at least one type of touch.")
+            self._fault(Code.EMPTY, value, "Name at least one type of touch.")
+            return None
         types: list[str] = []
         for item in items:
             if not isinstance(item, Scalar) or item.value is None:
@@ -126,7 +135,8 @@ class ConditionReader:
             return None if test is None else field_part(field, test, derived=derived)
         if not value:
             known = listed(OPERATORS)
-            return self._fault(Code.EMPTY, value, f"Say what `{field}` must be: {known}.")
+            self._fault(Code.EMPTY, value, f"Say what `{printable(field)}` must be: {known}.")
+            return None
         parts: list[Part] = []
         test = operators.comparison(value)
         if test is not None:

@@ -206,8 +206,9 @@ class Report:
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """` Did you mean 'italy'?` where one of `known` is near, otherwise nothing."""
-    near = get_close_matches(word[:100].lower(), sorted(known), n=1, cutoff=cutoff)
-    return f" Did you mean `{printable(near[0])}`?" if near else ""
+    by_lower = {name.lower(): name for name in sorted(known)}
+    near = get_close_matches(word[:100].lower(), by_lower, n=1, cutoff=cutoff)
+    return f" Did you mean `{printable(by_lower[near[0]])}`?" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

@@ -20,9 +20,31 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Fields whose values are a closed set."""
 _PROFILE_TEXTS: Final = (
-    "email phone name company account job_title industry country region language source campaign"
-).split()
-_DATA_TEXTS: Final = "asset campaign channel outcome by to reason comment currency wanted".split()
+    "email",
+    "phone",
+    "name",
+    "company",
+    "account",
+    "job_title",
+    "industry",
+    "country",
+    "region",
+    "language",
+    "source",
+    "campaign",
+)
+_DATA_TEXTS: Final = (
+    "asset",
+    "campaign",
+    "channel",
+    "outcome",
+    "by",
+    "to",
+    "reason",
+    "comment",
+    "currency",
+    "wanted",
+)
 _QUALIFIED: Final = ("budget", "authority", "need")
 LEAD_KINDS: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(_PROFILE_TEXTS, "text"),

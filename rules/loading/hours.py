@@ -42,7 +42,7 @@ def read_special_hours(node: Any) -> Ranges:
     """Hours of one date; nothing closes it."""
     if isinstance(node, Scalar) and not node.broken and node.value is None:
         return ()
-    return _ranges(scalar(node, "Hours such as `09:00-12:00`, or `\"\"` for closed,"))
+    return _ranges(scalar(node, 'Hours such as `09:00-12:00`, or `""` for closed,'))
 
 
 def _ranges(written: Scalar) -> Ranges:

@@ -49,13 +49,14 @@ def scalar(node: Any, wanted: str) -> Scalar:
             raise PydanticCustomError(BROKEN, "broken")
         if node.value is not None:
             return node
-    return fail(Code.WRONG_TYPE, f"{wanted} is wanted here, but {kind_of(node)} was read.")
+    hint = " Text that begins with `#` needs quotes." if isinstance(node, Scalar) else ""
+    return fail(Code.WRONG_TYPE, f"{wanted} is wanted here, but {kind_of(node)} was read.{hint}")
 
 
 def read_text(node: Any) -> str:
     """Text of one line or more, as written; surrounding space is dropped."""
     text = scalar(node, "Text").text.strip()
-    return text if text else fail(Code.EMPTY, "There is no text between the quotes.")
+    return text or fail(Code.EMPTY, "There is no text between the quotes.")
 
 
 def read_name(node: Any) -> str:

@@ -26,6 +26,8 @@ class Part:
     """A condition under construction; `denials` says why it does not hold."""
 
     text: str
+    opposite: str
+    """The words for its not holding."""
     holds: Holds
     reasons: Phrases
     denials: Phrases
@@ -57,9 +59,17 @@ def field_part(field: str, test: ValueTest, *, derived: bool) -> Part:
         return (f"{field} is not {words} ({known})",)
 
     boundaries = test.boundaries if derived and field == "points" else frozenset[int]()
-    text = f"{field} is {test.words}"
     holds = _field_holds(field, test, derived=derived)
-    return Part(text, holds, reasons, denials, frozenset({field}), NOTHING, boundaries)
+    return Part(
+        text=f"{field} is {test.words}",
+        opposite=f"{field} is not {words}",
+        holds=holds,
+        reasons=reasons,
+        denials=denials,
+        fields=frozenset({field}),
+        touched=NOTHING,
+        boundaries=boundaries,
+    )
 
 
 def _field_holds(field: str, test: ValueTest, *, derived: bool) -> Holds:
@@ -109,20 +119,30 @@ def touched_part(types: Sequence[str]) -> Part:
     def denials(_: Facts) -> tuple[str, ...]:
         return (f"not touched {words}",)
 
-    return Part(f"touched {words}", holds, reasons, denials, NOTHING, asked, frozenset())
+    return Part(
+        text=f"touched {words}",
+        opposite=f"not touched {words}",
+        holds=holds,
+        reasons=reasons,
+        denials=denials,
+        fields=NOTHING,
+        touched=asked,
+        boundaries=frozenset(),
+    )
 
 
 def negated(part: Part) -> Part:
     """`part` does not hold."""
     inner = part.holds
     return Part(
-        f"not ({part.text})",
-        lambda facts: not inner(facts),
-        part.denials,
-        part.reasons,
-        part.fields,
-        part.touched,
-        part.boundaries,
+        text=part.opposite,
+        opposite=part.text,
+        holds=lambda facts: not inner(facts),
+        reasons=part.denials,
+        denials=part.reasons,
+        fields=part.fields,
+        touched=part.touched,
+        boundaries=part.boundaries,
     )
 
 
@@ -192,14 +212,16 @@ def _phrases(groups: Any) -> tuple[str, ...]:
 def _joined(
     parts: Sequence[Part], word: str, holds: Holds, reasons: Phrases, denials: Phrases
 ) -> Part:
+    text = _text(parts, word)
     return Part(
-        _text(parts, word),
-        holds,
-        reasons,
-        denials,
-        NOTHING.union(*(part.fields for part in parts)),
-        NOTHING.union(*(part.touched for part in parts)),
-        frozenset[int]().union(*(part.boundaries for part in parts)),
+        text=text,
+        opposite=f"not ({text})",
+        holds=holds,
+        reasons=reasons,
+        denials=denials,
+        fields=NOTHING.union(*(part.fields for part in parts)),
+        touched=NOTHING.union(*(part.touched for part in parts)),
+        boundaries=frozenset[int]().union(*(part.boundaries for part in parts)),
     )
 
 

@@ -60,8 +60,8 @@ def _equality(constants: Sequence[Constant]) -> Check:
         return lambda value: type(value) is str and value in texts
     return lambda value: (
         (type(value) is str and value in texts)
-        or (value is True or value is False) and value in booleans
-        or type(value) in _NUMBERS and value in numbers
+        or (type(value) is bool and value in booleans)
+        or (type(value) in _NUMBERS and value in numbers)
     )
 
 

@@ -103,19 +103,12 @@ class Router:
             why = choose.obstacle(self.agreement, self.state, holder, now, ())
             if why is None:
                 because = f"{holder} already works the account {account}"
-                return Choice(holder, self._team_of(holder, team), because), ()
+                return Choice(holder, routing.team_of(holder, team), because), ()
             passed = (PassedOver(holder, why),)
         if team not in routing.teams:
             return None, passed
         choice, others = choose.from_team(self.agreement, self.state, routing.teams[team], now)
         return choice, (*passed, *(each for each in others if each.rep != holder))
-
-    def _team_of(self, rep: str, preferred: str) -> str | None:
-        routing = self.agreement.routing
-        assert routing is not None
-        if preferred in routing.teams and rep in routing.teams[preferred].members:
-            return preferred
-        return next((name for name, team in routing.teams.items() if rep in team.members), None)
 
     def _settle(self, choice: Choice, account: str | None) -> None:
         if choice.turned is not None and choice.team is not None:
@@ -131,9 +124,7 @@ class Router:
                 state.arrived, request.lead, request.ticket, request.team, request.account
             )
             because = _nobody(request.team, passed)
-            return Waits(
-                request.lead, request.ticket, request.team, passed, because, request.cause
-            )
+            return Waits(request.lead, request.ticket, request.team, passed, because, request.cause)
         self._settle(choice, request.account)
         return Given(
             request.lead, request.ticket, choice.rep, choice.team, passed,
@@ -151,9 +142,7 @@ class Router:
         )
         if choice is None:
             why = (f"nobody else of team {team.name} can take it, so it stays where it is",)
-            return Stays(
-                request.lead, request.ticket, (*why, *_each(passed)), request.cause
-            )
+            return Stays(request.lead, request.ticket, (*why, *_each(passed)), request.cause)
         if request.rep is not None:
             self._release(request.rep)
         self._settle(choice, request.account)
@@ -189,9 +178,7 @@ class Router:
             self._settle(choice, waiting.account)
             because = (choice.because, "it waited in the queue until somebody could take it")
             answers.append(
-                Given(
-                    waiting.lead, waiting.ticket, choice.rep, choice.team, passed, because, cause
-                )
+                Given(waiting.lead, waiting.ticket, choice.rep, choice.team, passed, because, cause)
             )
         return answers
 
@@ -201,8 +188,9 @@ class Router:
         state.wake_at = None
         if not state.queue or routing is None:
             return
-        teams = {waiting.team for waiting in state.queue.values()}
-        reps = {rep for name in teams if name in routing.teams for rep in routing.teams[name].members}
+        names = {waiting.team for waiting in state.queue.values()}
+        teams = [team for name, team in routing.teams.items() if name in names]
+        reps = {rep for team in teams for rep in team.members}
         for waiting in state.queue.values():
             holder = state.accounts.get(waiting.account) if waiting.account else None
             if holder is not None:
@@ -216,8 +204,9 @@ class Router:
         if row.away and row.away_until is not None and row.away_until > now:
             moments.append(row.away_until)
         routing = self.agreement.routing
-        if person is not None and person.calendar is not None and routing and routing.wait_for_hours:
-            opens = person.calendar.next_opening(now)
+        calendar = person.calendar if person is not None else None
+        if calendar is not None and routing is not None and routing.wait_for_hours:
+            opens = calendar.next_opening(now)
             if opens > now:
                 moments.append(opens)
         return moments

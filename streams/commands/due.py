@@ -85,16 +85,21 @@ def command(
 
     With --until in place of --within, say how much working time lies between.
     """
+    if (within is None) == (end_at is None):
+        raise click.UsageError(
+            "Give either --within, to ask for the due instant, or --until, to ask how much "
+            f"working time lies between; {'both were' if within else 'neither was'} given."
+        )
     agreement = _agreement(agreement_file)
     calendar = _calendar(agreement, calendar_name)
-    if within is not None and end_at is None:
+    if within is not None:
         due_at = _due_at(calendar, start_at, within)
         intervals = calendar.intervals(start_at, due_at)
         if as_json:
             _print_json({"due": _rfc3339(due_at), "intervals": _pairs(intervals)})
         else:
             _print_due(agreement, calendar, start_at, within, due_at, intervals)
-    elif end_at is not None and within is None:
+    elif end_at is not None:
         intervals = calendar.intervals(start_at, end_at)
         working_s = calendar.elapsed(start_at, end_at).total_seconds()
         if as_json:
@@ -102,11 +107,6 @@ def command(
             _print_json({"working_s": whole, "intervals": _pairs(intervals)})
         else:
             _print_worked(agreement, calendar, start_at, end_at, working_s, intervals)
-    else:
-        raise click.UsageError(
-            "Give either --within, to ask for the due instant, or --until, to ask how much "
-            f"working time lies between; {'both were' if within else 'neither was'} given."
-        )
 
 
 def _agreement(file: Path) -> "Agreement":

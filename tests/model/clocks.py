@@ -50,7 +50,8 @@ class Timer:
 
     def after(self, resumed_at: datetime, calendar: Calendar) -> datetime:
         """When it comes if its clock goes on at `resumed_at`."""
-        assert self.left is not None and self.frozen_at is not None
+        assert self.left is not None
+        assert self.frozen_at is not None
         from_at = max(resumed_at, self.frozen_at)
         if isinstance(self.left, Duration):
             return calendar.add(from_at, self.left)

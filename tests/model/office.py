@@ -109,9 +109,7 @@ class Office:
 
     def choose_in_team(self, team: Team, now: datetime, without: Iterable[str]) -> Choice:
         excluded = set(without)
-        able = [
-            rep for rep in team.members if rep not in excluded and self.can_take(rep, now)
-        ]
+        able = [rep for rep in team.members if rep not in excluded and self.can_take(rep, now)]
         if team.by == "round_robin":
             able = [rep for rep in able if self.agreement.people[rep].weight > 0]
         passed_over = [rep for rep in team.members if rep not in able]

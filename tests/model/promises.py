@@ -162,14 +162,14 @@ class Promises:
         elif due_at is not None and done.time_at >= due_at:
             return
         worked = clock.working(done.time_at)
-        data = {
+        met: dict[str, Any] = {
             "clause": clock.clause.name,
             "owner": clock.owner if clock.archived else turn.lead.owner or clock.owner,
             "due": due_at,
             "met_at": done.time_at,
             "working_s": max(worked, timedelta(0)).total_seconds(),
         }
-        self.tell(turn, "sla.met", data)
+        self.tell(turn, "sla.met", met)
         clock.end()
 
     # Attempts
@@ -185,14 +185,15 @@ class Promises:
             return
         if clause.at_most is not None:
             self.judge_limit(turn, clause, None, len(counted), clause.at_most)
-        channel = heard.event.data.get("channel")
+        channel = heard.event.data.get("channel", "")
         if channel in clause.per_channel:
             tries = sum(each.event.data.get("channel") == channel for each in counted)
             self.judge_limit(turn, clause, channel, tries, clause.per_channel[channel])
-        if clause.recycle_after is not None and clause.at_most is not None:
-            if len(counted) >= clause.at_most and clause.name not in lead.used_up:
-                lead.used_up.add(clause.name)
-                self.plan_recycling(turn, clause, counted[clause.at_most - 1])
+        if clause.recycle_after is None or clause.at_most is None:
+            return
+        if len(counted) >= clause.at_most and clause.name not in lead.used_up:
+            lead.used_up.add(clause.name)
+            self.plan_recycling(turn, clause, counted[clause.at_most - 1])
 
     def judge_limit(
         self, turn: Turn, clause: AttemptClause, channel: str | None, tries: int, limit: int
@@ -211,8 +212,8 @@ class Promises:
             return
         if clause.when is not None and not clause.when.holds(back.facts):
             return
-        data = {"attempts": back.attempts, "limit": clause.at_least, "channel": None}
-        data["kind"] = "too_few_attempts"
+        data: dict[str, Any] = {"attempts": back.attempts, "limit": clause.at_least}
+        data |= {"channel": None, "kind": "too_few_attempts"}
         self.breach_limit(turn, clause, data, back.owner, back.team)
 
     def breach_limit(

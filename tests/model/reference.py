@@ -1,4 +1,4 @@
-'''The reference: the public contract, sections 1 to 3, read plainly and slowly.
+"""The reference: the public contract, sections 1 to 3, read plainly and slowly.
 
 It keeps every event of every lead and works everything out anew each time it is
 asked: its worth is that it is obviously what the contract says. It shares with
@@ -45,10 +45,11 @@ difference can be judged:
 22. The evidence of a retraction is the event that completed the count.
 23. Evidence whose own time is still to come does not meet a clause before its due time.
 24. Values of `distinct` that are absent don't count.
-'''
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from rules.agreement import Agreement
 from rules.events import CAMPAIGN_EVENTS, REP_EVENTS, Event
@@ -172,7 +173,7 @@ class Reference(Turns):
         turn = self.turn(lead, at, None, None)
         timed.timers.remove(timer)
         if isinstance(timed, Clock) and timer.kind == "warn":
-            data = {"clause": timed.clause.name, "owner": lead.owner or timed.owner}
+            data: dict[str, Any] = {"clause": timed.clause.name, "owner": lead.owner or timed.owner}
             data |= {"due": timed.due(lead.pause.until_at), "at": timer.fraction}
             self.tell(turn, "sla.warned", data)
         elif isinstance(timed, Clock) and timer.kind == "due":

@@ -176,9 +176,9 @@ class Turns:
             free = self.office.is_queued(lead) or self.office.within_handoff(lead)
             if lead.owner is None and free:
                 self.assign_by_hand(turn, event.data.get("to") or event.data["by"])
-        if turn.entered and lead.owner is None and not self.office.is_queued(lead):
-            if self.office.within_handoff(lead):
-                self.hand_off(turn)
+        unassigned = lead.owner is None and not self.office.is_queued(lead)
+        if turn.entered and unassigned and self.office.within_handoff(lead):
+            self.hand_off(turn)
 
     def assign_by_hand(self, turn: Turn, rep: str) -> None:
         waiting = [each.team for each in self.office.queue if each.lead_id == turn.lead.id]

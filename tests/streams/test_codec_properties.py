@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules.admission import AdmissionReason
 from rules.events import LISTED_EVENTS, Event
-from streams.codec import decode
+from streams.codec import decode, encode_event
 from streams.instants import EARLIEST_AT, END_AT, instant_fault, parse_instant
 from streams.refusals import Reason, Refusal, dead_letter
 
@@ -118,6 +118,7 @@ def test_a_valid_event_keeps_all_that_it_says(event: dict[str, Any]) -> None:
     assert taken.time_at == parse_instant(event["time"])
     again = {**event, "time": taken.time_at.isoformat()}
     assert judged(json.dumps(again).encode()) == taken
+    assert judged(encode_event(taken)) == taken
 
 
 RFC3339 = re.compile(

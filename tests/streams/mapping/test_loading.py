@@ -1,5 +1,7 @@
 """Mapping files: what loads, and every fault with its place and a way out."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.mapping.loading import load_mapping
@@ -141,3 +143,10 @@ def test_a_file_that_is_no_yaml_is_an_error_not_a_crash(hostile):
     loaded = load_mapping(hostile)
     assert loaded.mapping is None
     assert loaded.diagnostics
+
+
+def test_the_mapping_of_the_documentation_loads():
+    text = (Path(__file__).parents[3] / "docs" / "import.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    loaded = load_mapping(example)
+    assert loaded.mapping, [str(each) for each in loaded.diagnostics]

@@ -1,0 +1,131 @@
+"""`baton explain`: everything that was decided about a lead, and why (contract, section 4)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from streams.arguments import Instant, agreement_option, read_agreement
+
+if TYPE_CHECKING:
+    from rules.decisions import Decision
+    from rules.events import Event
+    from rules.lead.standing import Section
+    from streams.engine import Engine
+
+
+@click.command("explain")
+@click.argument("lead")
+@agreement_option("The agreement by which the events are judged.")
+@click.option("--until", "until_at", type=Instant(), help="Let the clock run on to this instant.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.argument("events", type=click.File("rb"), metavar="EVENTS.jsonl")
+def command(
+    lead: str, agreement_file: Path, until_at: datetime | None, as_json: bool, events: BinaryIO
+) -> None:
+    """Tell everything that was decided about a lead, and why.
+
+    Replays the file and tells the lead's whole story: every event, every
+    decision with its reasons, the arithmetic of points, how deadlines came
+    about, and where the lead stands at the end.
+    """
+    from streams.engine import Engine
+
+    agreement = read_agreement(agreement_file)
+    engine = Engine(agreement)
+    story, refused = _story(engine, lead, events, until_at)
+    if refused:
+        click.echo(
+            f"{refused} line{'' if refused == 1 else 's'} of the file could not be taken; "
+            "'baton replay' says why.",
+            err=True,
+        )
+    if lead not in engine.leads:
+        raise click.UsageError(_unknown(lead, engine))
+    sections = _standing(engine, lead)
+    if as_json:
+        _print_json(story, sections, engine)
+    else:
+        _print(story, sections, engine, lead)
+
+
+def _story(
+    engine: "Engine", lead: str, events: BinaryIO, until_at: datetime | None
+) -> tuple[list["Event | Decision"], int]:
+    """The lead's events and decisions in order, and how many lines were refused."""
+    from streams.jsonl import read_lines
+    from streams.refusals import DeadLetter
+    from streams.replaying import replay
+
+    story: list[Event | Decision] = []
+    refused = 0
+    for each in replay(engine, read_lines(events)):
+        if isinstance(each, DeadLetter):
+            refused += 1
+            continue
+        own = [decision for decision in each.decisions if decision.subject == lead]
+        # What fell due before the event was decided before it.
+        before = [one for one in own if one.cause != each.event.id]
+        story.extend(before)
+        if each.event.subject == lead:
+            story.append(each.event)
+        story.extend(one for one in own if one.cause == each.event.id)
+    if until_at is not None:
+        story.extend(one for one in engine.run_until(until_at) if one.subject == lead)
+    return story, refused
+
+
+def _standing(engine: "Engine", lead: str) -> "tuple[Section, ...]":
+    from rules.lead.standing import standing
+
+    assert engine.now is not None
+    return standing(engine.book, engine.leads[lead], engine.now)
+
+
+def _unknown(lead: str, engine: "Engine") -> str:
+    from difflib import get_close_matches
+
+    from rules.wording import printable
+
+    near = get_close_matches(lead, engine.leads, n=3)
+    hint = f" Did you mean {', '.join(printable(each) for each in near)}?" if near else ""
+    return (
+        f"No event of the file is about lead '{printable(lead)}'.{hint} "
+        f"It holds {len(engine.leads)} leads."
+    )
+
+
+def _print(
+    story: "list[Event | Decision]", sections: "Sequence[Section]", engine: "Engine", lead: str
+) -> None:
+    from rich.console import Console
+
+    from alerts.story import tell
+    from rules.wording import moment, printable
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    agreement = engine.book.agreement
+    assert engine.now is not None
+    tell(console, agreement, story, [])
+    when = moment(engine.now, agreement.timezone)
+    console.print(f"\nWhere {printable(lead)} stands on {when}", style="bold", soft_wrap=True)
+    tell(console, agreement, [], [(each.title, each.lines) for each in sections])
+
+
+def _print_json(
+    story: "list[Event | Decision]", sections: "Sequence[Section]", engine: "Engine"
+) -> None:
+    import msgspec
+
+    from rules.events import Event
+    from streams.codec import encode, encode_event
+
+    source = engine.book.agreement.source
+    told = [
+        msgspec.Raw(encode_event(each) if isinstance(each, Event) else encode(each, source))
+        for each in story
+    ]
+    standing = {each.title.lower(): each.lines for each in sections}
+    click.echo(msgspec.json.encode({"story": told, "at": engine.now, "standing": standing}))

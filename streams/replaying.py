@@ -1,0 +1,53 @@
+"""Replaying a file of events on a virtual clock, without a service.
+
+Before each event the clock moves to its `receivedat`, or to its `time` where it
+has none, if that is later; what fell due fires first, in order (contract,
+section 4, `baton replay`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.admission import admit
+from rules.agreement import Agreement
+from rules.decisions import Decision
+from rules.events import Event
+from streams.codec import decode
+from streams.engine import Engine
+from streams.refusals import DeadLetter, Refusal, dead_letter
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One line of the file: the event it held, and what was decided up to and by it."""
+
+    event: Event
+    decisions: list[Decision]
+
+
+def accept(agreement: Agreement, line: bytes, number: int) -> Event | DeadLetter:
+    """The event in a line, or the dead letter that it becomes."""
+    event = decode(line)
+    if isinstance(event, Refusal):
+        return dead_letter(event, line, number)
+    refused = admit(agreement, event)
+    if refused is not None:
+        return dead_letter(refused, line, number)
+    return event
+
+
+def replay(engine: Engine, lines: Iterable[tuple[int, bytes]]) -> Iterator[Taken | DeadLetter]:
+    """Take every line in turn; a refused one leaves the rest unharmed."""
+    agreement = engine.book.agreement
+    for number, line in lines:
+        event = accept(agreement, line, number)
+        if isinstance(event, DeadLetter):
+            yield event
+            continue
+        yield Taken(event, engine.take(event, known_at(event)))
+
+
+def known_at(event: Event) -> datetime:
+    """When the log took the event, or when it happened where no log has stamped it."""
+    return event.received_at or event.time_at
