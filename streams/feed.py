@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+import msgspec
+
 from rules.agreement import Agreement
 from rules.decisions import Assigned, Decision, Recycled
 from rules.events import Event

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 from math import ceil, floor
 from typing import Any, Final
 
@@ -80,13 +81,39 @@ def compares(operator: str, bound: float) -> ValueTest:
 
 def like(pattern: str) -> ValueTest:
     """The value is text that the glob `pattern` matches, upper and lower case apart."""
-    matches = re.compile(translate(pattern)).match
+    return ValueTest(f"like {value_text(pattern)}", _glob(pattern), frozenset())
+
+
+def _glob(pattern: str) -> Check:
+    """The usual globs as text operations; others as a pattern compiled at first use.
+
+    An agreement may have thousands, and compiling a pattern takes longer than
+    everything else about its rule.
+    """
+    core = pattern.strip("*")
+    if not any(sign in core for sign in "*?["):
+        before, after = pattern.startswith("*"), pattern.endswith("*")
+        if before and after:
+            return lambda value: type(value) is str and core in value
+        if after:
+            return lambda value: type(value) is str and value.startswith(core)
+        if before:
+            return lambda value: type(value) is str and value.endswith(core)
+        return lambda value: type(value) is str and value == core
 
     def check(value: Any) -> bool:
-        return isinstance(value, str) and len(value) <= LONGEST_LIKE and matches(value) is not None
+        return (
+            type(value) is str
+            and len(value) <= LONGEST_LIKE
+            and _compiled(pattern).match(value) is not None
+        )
 
-    words = f"like {value_text(pattern)}"
-    return ValueTest(words, check, frozenset())
+    return check
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern))
 
 
 def every(tests: Sequence[ValueTest]) -> ValueTest:

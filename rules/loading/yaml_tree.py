@@ -31,7 +31,7 @@ _HIDDEN: Final = re.compile(
 """Control and bidirectional characters, line breaks that editors do not show, surrogates."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scalar:
     """A word or number as written; `broken` stands where a reported fault was."""
 
@@ -151,6 +151,12 @@ class _Frame:
     """The value to come belongs to a key that was refused."""
 
 
+_ENDS: Final = frozenset({yaml.SequenceEndEvent, yaml.MappingEndEvent})
+_NODES: Final = frozenset(
+    {yaml.ScalarEvent, yaml.AliasEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent}
+)
+
+
 class _Builder:
     """Builds the tree from parser events; `take` says whether to go on."""
 
@@ -163,14 +169,15 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: Any) -> bool:
-        if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+        kind = type(event)
+        if kind in _ENDS:
             self._stack.pop()
             return True
-        at = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
-            return self._document(at)
-        if isinstance(event, yaml.NodeEvent):
-            return self._node(event, at)
+        mark = event.start_mark
+        if kind in _NODES:
+            return self._node(event, Mark(mark.line + 1, mark.column + 1))
+        if kind is yaml.DocumentStartEvent:
+            return self._document(Mark(mark.line + 1, mark.column + 1))
         return True
 
     def _document(self, at: Mark) -> bool:
@@ -190,9 +197,10 @@ class _Builder:
             sentence = f"The file holds over {MAX_NODES:,} values. Split it."
             return self._fail(Code.TOO_LARGE, at, sentence)
         self._check_extras(event, at)
-        if isinstance(event, yaml.ScalarEvent):
+        if type(event) is yaml.ScalarEvent:
             self._check_escapes(event, at)
-            self._place(Scalar(event.value, event.style not in (None, ""), at), at)
+            quoted = event.style is not None and event.style != ""
+            self._place(Scalar(event.value, quoted, at), at)
         elif isinstance(event, yaml.AliasEvent):
             self._place(Scalar("", True, at, broken=True), at)
         else:
@@ -212,7 +220,7 @@ class _Builder:
 
     def _check_extras(self, event: Any, at: Mark) -> None:
         """Report anchors, aliases and tags; the node itself is read as if they were absent."""
-        if isinstance(event, yaml.AliasEvent):
+        if type(event) is yaml.AliasEvent:
             name = printable(str(event.anchor))
             sentence = f"`*{name}` refers to another place. Write out what is meant here."
             self._report.add(Code.ALIAS, at, sentence)

@@ -154,7 +154,8 @@ def _rejects_paths(
             )
         paths = {files[0]: rejects}
     else:
-        beside = Path() if out is None or not out.parent.is_dir() else out.parent
+        to_a_file = out is not None and out.parent.is_dir() and (out.is_file() or not out.exists())
+        beside = out.parent if out is not None and to_a_file else Path()
         paths = {name: rejects_path(name, beside) for name in files}
     taken: dict[Path, str] = {}
     uses = [(Path(name), "a FILE to read") for name in files if name != _STDIN]

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import commands
+from tests.bench import commands, engine
 from tests.bench.figures import Benchmark, Reading
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "build" / "bench.json"
-BENCHMARKS: tuple[Benchmark, ...] = (*commands.BENCHMARKS,)
+BENCHMARKS: tuple[Benchmark, ...] = (*engine.BENCHMARKS, *commands.BENCHMARKS)
 
 
 def main(names: list[str]) -> int:

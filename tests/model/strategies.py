@@ -37,7 +37,7 @@ TOUCHES: Final = (
     "demo.requested",
     "form.submitted",
 )
-LEADS: Final = ("lead-a", "lead-b", "lead-c", "lead-d")
+LEADS: Final = ("lead-a", "lead-a", "lead-b", "lead-c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,24 @@ def agreement_texts() -> st.SearchStrategy[str]:
     return st.sampled_from(AGREEMENTS)
 
 
+def openings(agreement: Agreement) -> st.SearchStrategy[list[Move]]:
+    """The first moves of a lead or three that are likely to be handed over."""
+    likely = {"country": "PL", "industry": "logistics", "employees": 80}
+    kinds = [("lead.captured", likely), ("demo.requested", {}), ("ebook.downloaded", {})]
+    kinds += [("webinar.attended", {"asset": "spring"}), ("lead.updated", {"country": "IT"})]
+    kinds += [("lead.captured", {"purchase_horizon_months": 1})]
+
+    def made(subject: str, picked: list[int], gap: timedelta) -> list[Move]:
+        return [Move(subject, *kinds[index], gap, timedelta(0)) for index in picked]
+
+    picks = st.lists(st.integers(0, len(kinds) - 1), min_size=1, max_size=4, unique=True)
+    gap = st.sampled_from([timedelta(0), MINUTE, HOUR])
+    one = st.builds(made, st.sampled_from(LEADS), picks, gap)
+    return st.lists(one, min_size=1, max_size=3).map(lambda each: sum(each, []))
+
+
 def stories(agreement: Agreement) -> st.SearchStrategy[tuple[datetime, list[Move]]]:
     """When a story begins, and its moves."""
-    return st.tuples(st.sampled_from(STARTS), st.lists(moves(agreement), min_size=3, max_size=30))
+    later = st.lists(moves(agreement), min_size=2, max_size=30)
+    whole = st.tuples(openings(agreement), later).map(lambda parts: parts[0] + parts[1])
+    return st.tuples(st.sampled_from(STARTS), whole)

@@ -38,7 +38,7 @@ def log() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> Path:
-    events = tmp_path_factory.mktemp("bpic") / "events.jsonl"
+    events: Path = tmp_path_factory.mktemp("bpic") / "events.jsonl"
     mapping = HERE / "mappings" / "bpic2012.yaml"
     result = baton("import", "--mapping", mapping, "-o", events, LOG)
     assert result.returncode == 0, result.stderr.decode()

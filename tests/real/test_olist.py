@@ -45,7 +45,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> Path:
-    events = tmp_path_factory.mktemp("olist") / "events.jsonl"
+    events: Path = tmp_path_factory.mktemp("olist") / "events.jsonl"
     mapping = HERE / "mappings" / "olist.yaml"
     result = baton("import", "--mapping", mapping, "-o", events, DEALS, MQLS)
     assert result.returncode == 0, result.stderr.decode()

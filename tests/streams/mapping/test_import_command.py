@@ -225,6 +225,21 @@ def test_a_broken_archive_is_an_error(run, content):
     assert result.stderr.startswith("crm.csv.gz: can't be read: ")
 
 
+def test_where_refused_rows_are_kept(run):
+    write("crm.csv", HEADER + "2,never,Bea,1\n")
+    Path("there").mkdir()
+    for arguments, kept in (
+        (["-o", "there/out.jsonl"], "there/crm.rejects.csv"),
+        (["-o", "/dev/null"], "crm.rejects.csv"),
+        (["--rejects", "mine.csv"], "mine.csv"),
+        (["--rejects", "there"], "there/crm.rejects.csv"),
+    ):
+        result = run("crm.csv", *arguments)
+        assert f"kept in {kept}:" in result.stderr
+        assert Path(kept).read_text(encoding="utf-8").endswith('",2,never,Bea,1\n')
+        Path(kept).unlink()
+
+
 def test_several_files_become_one_stream_in_order_of_time(run):
     Path("m.yaml").write_text(
         """\

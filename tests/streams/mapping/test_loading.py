@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.mapping.loading import load_mapping
-from streams.mapping.model import Column, Constant, Template, columns
+from streams.mapping.model import Column, Constant, ImportMapping, Template, columns
 
 GOOD = """\
 source: /crm
@@ -16,6 +16,13 @@ events:
 """
 
 
+def loaded_from(text: str) -> ImportMapping:
+    """The mapping in a text that has no fault."""
+    loaded = load_mapping(text)
+    assert loaded.mapping, [str(each) for each in loaded.diagnostics]
+    return loaded.mapping
+
+
 def faults_of(text: str) -> list[str]:
     """`LINE:COL code` of every diagnostic."""
     loaded = load_mapping(text)
@@ -24,7 +31,7 @@ def faults_of(text: str) -> list[str]:
 
 
 def test_a_small_mapping_loads():
-    mapping = load_mapping(GOOD).mapping
+    mapping = loaded_from(GOOD)
     (section,) = mapping.files
     assert (section.source, section.delimiter, section.encoding) == ("/crm", ",", "utf-8-sig")
     assert list(columns(section)) == ["id", "when"]
@@ -49,12 +56,12 @@ def test_a_small_mapping_loads():
     ],
 )
 def test_what_a_word_stands_for(written, option):
-    mapping = load_mapping(GOOD + f"    data:\n      x: {written}\n").mapping
+    mapping = loaded_from(GOOD + f"    data:\n      x: {written}\n")
     assert mapping.files[0].events[0].data["x"].options == (option,)
 
 
 def test_settings_at_the_top_are_the_defaults_of_every_file():
-    mapping = load_mapping(
+    mapping = loaded_from(
         """\
 source: /crm
 delimiter: semicolon
@@ -68,7 +75,7 @@ files:
     encoding: windows-1252
     events: [{type: page.viewed, subject: $id, time: $when}]
 """
-    ).mapping
+    )
     assert mapping.sort
     assert [(f.pattern, f.source, f.delimiter, f.encoding) for f in mapping.files] == [
         ("a*.csv", "/crm", ";", "utf-8-sig"),
@@ -148,5 +155,4 @@ def test_a_file_that_is_no_yaml_is_an_error_not_a_crash(hostile):
 def test_the_mapping_of_the_documentation_loads():
     text = (Path(__file__).parents[3] / "docs" / "import.md").read_text(encoding="utf-8")
     example = text.split("```yaml\n")[1].split("```")[0]
-    loaded = load_mapping(example)
-    assert loaded.mapping, [str(each) for each in loaded.diagnostics]
+    assert len(loaded_from(example).files[0].events) == 2

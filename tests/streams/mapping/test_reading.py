@@ -55,6 +55,7 @@ def test_an_open_quote_spoils_its_own_line_only():
         (5, ["4", "four"]),
     ]
     assert rows[1].raw == '1,"open\n'
+    assert rows[1].fault
     assert "not closed" in rows[1].fault.sentence
 
 
@@ -71,6 +72,7 @@ def test_an_open_quote_at_the_end_gives_the_lines_after_it_back():
 def test_text_after_a_closing_quote_is_refused_not_guessed():
     rows = rows_of('a,b\n1,"x" y\n2,two\n')
     assert shape(rows) == [(1, ["a", "b"]), (2, "unreadable_row"), (3, ["2", "two"])]
+    assert rows[1].fault
     assert "doubled" in rows[1].fault.sentence
 
 

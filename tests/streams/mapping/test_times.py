@@ -38,6 +38,7 @@ def test_of_a_local_time_that_happens_twice_the_first_is_meant():
 def test_a_local_time_that_never_happens_lands_after_the_gap():
     read = read_moment("2026-03-29 02:30", (), ROME, None)
     assert read == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert isinstance(read, datetime)
     assert read.astimezone(ROME).time() == time(3, 30)
 
 
@@ -45,6 +46,7 @@ def test_a_midnight_that_never_happens_is_the_first_instant_of_its_day():
     zone = ZoneInfo("America/Sao_Paulo")
     read = read_moment("2017-10-15", (), zone, time(0))
     assert read == datetime(2017, 10, 15, 3, tzinfo=UTC)
+    assert isinstance(read, datetime)
     assert read.astimezone(zone).date().isoformat() == "2017-10-15"
 
 
