@@ -6,6 +6,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 LONGEST: Final = 80
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a reader cannot see or that reorder what they see."""
 
@@ -44,9 +48,12 @@ def value_text(value: Any) -> str:
 
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """An instant as a person in `zone` reads it: `Mon 2 Mar 2026 09:15`."""
+    # Written out, because strftime takes ten times as long and every decision says when.
     local = at.astimezone(zone)
-    clock = f"{local:%H:%M}" if not local.second else f"{local:%H:%M:%S}"
-    return f"{local:%a} {local.day} {local:%b %Y} {clock}"
+    day, month = _DAYS[local.weekday()], _MONTHS[local.month - 1]
+    seconds = f":{local.second:02}" if local.second else ""
+    clock = f"{local.hour:02}:{local.minute:02}{seconds}"
+    return f"{day} {local.day} {month} {local.year} {clock}"
 
 
 def span(seconds: float) -> str:

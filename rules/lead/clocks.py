@@ -14,6 +14,7 @@ import msgspec
 from rules.agreement import DeadlineClause
 from rules.calendars import Calendar
 from rules.decisions import Cancelled, Met, Retracted, Started
+from rules.events import is_touch
 from rules.lead import evidence, limits, pauses
 from rules.lead.handoff import awaits_assignment
 from rules.lead.rulebook import stops
@@ -21,6 +22,7 @@ from rules.lead.state import Clock, Reminder, Trigger
 from rules.lead.turn import Turn
 from rules.wording import moment, span
 
+_NONE: Final[frozenset[int]] = frozenset()
 PAST_KEPT: Final = 8
 """Clocks that are over and remembered, per clause."""
 
@@ -36,16 +38,37 @@ def judge(turn: Turn, attempted: str | None) -> None:
         triggers = (*lead.deferred, *turn.triggers)
         lead.deferred = ()
     ended = turn.ended is not None or turn.reopened
-    if not (triggers or ended or turn.facts_changed or attempted):
-        return
     if ended:
         lead.alarms = ()
+    concerned = _concerned(turn, triggers, ended=ended, attempted=attempted is not None)
+    if not concerned:
+        return
     lead.clocks = dict(lead.clocks)
-    for clause in turn.book.clauses:
+    for place in sorted(concerned):
+        clause = turn.book.clauses[place]
         if isinstance(clause, DeadlineClause):
             _judge(turn, clause, triggers, ended=ended)
         else:
             limits.judge(turn, clause, attempted)
+
+
+def _concerned(
+    turn: Turn, triggers: tuple[Trigger, ...], *, ended: bool, attempted: bool
+) -> set[int]:
+    """The places of the clauses that anything of this turn may concern."""
+    book, clocks = turn.book, turn.lead.clocks
+    concerned: set[int] = set()
+    for trigger in triggers:
+        concerned |= book.triggers.get(trigger.type, _NONE)
+        if trigger.id and book.counting and is_touch(trigger.type):
+            concerned.update(book.counting)
+    if turn.facts_changed:
+        concerned.update(place for place, name in book.conditional if name in clocks)
+    if ended:
+        concerned.update(place for place, each in enumerate(book.clauses) if each.name in clocks)
+    if attempted or ended:
+        concerned |= book.limiting
+    return concerned
 
 
 def _judge(

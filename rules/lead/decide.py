@@ -50,12 +50,16 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     draft = turn.lead
     if draft.resting and _of_this_cycle(draft, event):
         draft.resting = False
+        turn.facts_changed = True
     attempted = _take(turn, event)
-    temperature.update(turn)
-    stages.climb(turn)
+    if turn.heat_changed or book.reads_points:
+        temperature.update(turn)
+    if turn.facts_changed:
+        stages.climb(turn)
     _move(turn, event)
-    handoff.seek(turn)
-    if kind in book.triggers or (book.any_touch and is_touch(kind)):
+    if turn.stage_reached:
+        handoff.seek(turn)
+    if kind in book.triggers or (book.counting and is_touch(kind)):
         turn.triggers.insert(0, Trigger(kind, event.time_at, event.id, event.data))
     clocks.judge(turn, attempted)
     return _close(turn)
@@ -65,7 +69,10 @@ def _matters(book: Rulebook, lead: Lead, kind: str) -> bool:
     """Whether a touch of this type can change anything about the lead."""
     if kind in book.plans or kind in book.triggers or lead.resting:
         return True
-    return book.any_touch and (bool(lead.clocks) or bool(lead.past))
+    for name in book.counting.values():
+        if name in lead.clocks or any(clock.clause == name for clock in lead.past):
+            return True
+    return False
 
 
 def _of_this_cycle(lead: Lead, event: Event) -> bool:
@@ -112,6 +119,7 @@ def _touch(turn: Turn, event: Event) -> None:
         half_life=rules.points.half_life if rules and rules.points else None,
     )
     turn.lead.cycle = turn.revise(cycle, trails={**cycle.trails, event.type: trail})
+    turn.heat_changed = True
     if before is None:
         turn.facts_changed = True
 

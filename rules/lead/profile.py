@@ -48,6 +48,7 @@ def apply(turn: Turn, event: Event) -> None:
     icp = turn.book.agreement.icp
     lead.icp = icp is not None and icp.holds(turn.facts())
     turn.facts_changed = True
+    turn.heat_changed = True
 
 
 def _with(profile: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from datetime import datetime
 from math import ceil
 from typing import Final
 
-from rules.agreement import Agreement, Clause, DeadlineClause, TouchPoints
+from rules.agreement import Agreement, AttemptClause, Clause, DeadlineClause, TouchPoints
 from rules.calendars import ALWAYS, Calendar
 from rules.conditions import Condition
 from rules.vocabulary import FUNNEL, SALES
 
-RECENT: Final = 8
+RECENT: Final = 4
 """Touches without a cap that are kept one by one for their points; older ones are pooled."""
 
 
@@ -36,10 +36,16 @@ class Rulebook:
 
     agreement: Agreement
     plans: Mapping[str, TouchPlan]
-    triggers: frozenset[str]
-    """Types of events and decisions that start or end a clause."""
-    any_touch: bool
-    """Whether a clause counts touches of whatever type."""
+    triggers: Mapping[str, frozenset[int]]
+    """Per type of event or decision, the places of the clauses that it starts or ends."""
+    counting: Mapping[int, str]
+    """Places and names of the clauses that count touches of whatever type."""
+    conditional: tuple[tuple[int, str], ...]
+    """Places and names of the deadline clauses that have a `when`."""
+    limiting: frozenset[int]
+    """Places of the clauses that limit attempts."""
+    reads_points: bool
+    """Whether a condition asks for the points, which then must be those of the moment."""
     boundaries: tuple[int, ...]
     """Whole points at which something may change, ascending."""
     route_rank: int
@@ -120,8 +126,13 @@ def _plan(keep: int, points: TouchPoints | None) -> TouchPlan:
 
 def rulebook(agreement: Agreement) -> Rulebook:
     """Prepare `agreement` for deciding."""
-    deadlines = [each for each in agreement.clauses if isinstance(each, DeadlineClause)]
-    ends = {each.ends.event for each in deadlines}
+    places = list(enumerate(agreement.clauses))
+    deadlines = [(at, each) for at, each in places if isinstance(each, DeadlineClause)]
+    triggers: dict[str, set[int]] = {}
+    for at, each in deadlines:
+        triggers.setdefault(each.starts, set()).add(at)
+        if each.ends.event is not None:
+            triggers.setdefault(each.ends.event, set()).add(at)
     boundaries = {b for each in _conditions(agreement) for b in each.point_boundaries}
     rules = agreement.temperature
     if rules is not None and rules.points is not None and "points" in rules.decided_by:
@@ -129,8 +140,11 @@ def rulebook(agreement: Agreement) -> Rulebook:
     return Rulebook(
         agreement=agreement,
         plans=_plans(agreement),
-        triggers=frozenset({each.starts for each in deadlines} | {e for e in ends if e}),
-        any_touch=None in ends,
+        triggers={kind: frozenset(which) for kind, which in triggers.items()},
+        counting={at: each.name for at, each in deadlines if each.ends.event is None},
+        conditional=tuple((at, each.name) for at, each in deadlines if each.when is not None),
+        limiting=frozenset(at for at, each in places if isinstance(each, AttemptClause)),
+        reads_points=any("points" in each.fields for each in _all_conditions(agreement)),
         boundaries=tuple(sorted(boundaries)),
         route_rank=rank(agreement.routing.at) if agreement.routing else len(FUNNEL),
     )

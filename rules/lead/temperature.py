@@ -17,7 +17,6 @@ from rules.decisions import TemperatureChanged
 from rules.lead import points as points_source
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Horizon, Lead, Touched
-from rules.lead.trails import count
 from rules.lead.turn import Turn
 from rules.vocabulary import TEMPERATURES, Temperature, TemperatureSource
 from rules.wording import moment, number, printable
@@ -86,16 +85,21 @@ def _horizon(
 def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
     """The hottest level whose counts are all reached within the window."""
     trails = lead.cycle.trails
+    within = rules.within
+    since = None if within is None else at - within
     for level in rules.levels:
-        expires: datetime | None = None
+        oldest: datetime | None = None
         for kind, needed in level.counts.items():
             trail = trails.get(kind)
-            if trail is None or count(trail, at, rules.within) < needed:
+            if trail is None or len(trail.newest) < needed:
                 break
-            if rules.within is not None:
-                leaves = trail.newest[needed - 1].time_at + rules.within
-                expires = leaves if expires is None or leaves < expires else expires
+            time_at = trail.newest[needed - 1].time_at
+            if since is not None and time_at <= since:
+                break
+            if oldest is None or time_at < oldest:
+                oldest = time_at
         else:
+            expires = None if within is None or oldest is None else oldest + within
             return Opinion(level.temperature, expires)
     return _NONE
 

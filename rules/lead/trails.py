@@ -103,7 +103,10 @@ def earned_points(
     if rule is None:
         return 0.0
     if rule.at_most is None:
-        total = rule.points * sum([decay(time_at, at, half_life) for time_at in trail.earned])
+        total = 0.0
+        for time_at in trail.earned:
+            total += decay(time_at, at, half_life)
+        total *= rule.points
         if trail.pool is not None:
             total += trail.pool.points * decay(trail.pool.at, at, half_life)
         return total
@@ -113,14 +116,6 @@ def earned_points(
         total += worth * decay(time_at, at, half_life)
         left -= worth
     return total
-
-
-def count(trail: Trail, at: datetime, within: timedelta | None) -> int:
-    """How many distinct touches of the type still count at `at`."""
-    if within is None:
-        return len(trail.newest)
-    since = at - within
-    return sum(1 for touch in trail.newest if touch.time_at > since)
 
 
 def split(trails: dict[str, Trail], at: datetime) -> tuple[dict[str, Trail], dict[str, Trail]]:

@@ -56,6 +56,8 @@ class Turn:
     triggers: list[Trigger] = field(default_factory=list)
     facts_changed: bool = False
     """Whether anything that conditions read has changed."""
+    heat_changed: bool = False
+    """Whether anything that the temperature is made of has changed."""
     stage_reached: bool = False
     reopened: bool = False
     ended: Ending | None = None

@@ -190,8 +190,6 @@ class Recycling:
 class Ladder(Recycling):
     """The ladder of a breached attempt limit."""
 
-    event_no: int = -1
-    """The event that breached the limit; a rejection's own ladder outlives its recycling."""
 
 
 Timed = Clock | Ladder | Recycling

@@ -72,8 +72,8 @@ def evidence_since(lead: Lead, ends: Ends, trigger: Trigger) -> list[Evidence]:
         if wanted and late_enough and heard.no != trigger.event_no:
             found.append(Evidence(event.time_at, heard.no, event.id, event.type, event.data))
     for told, no in zip(lead.told, lead.told_after, strict=True):
-        after = told.time_at >= trigger.evidence_from and (
-            not trigger.by_decision or told.sequence > trigger.sequence
+        after = told.time_at > trigger.evidence_from or (
+            told.time_at == trigger.evidence_from and told.sequence > trigger.sequence
         )
         if told.type == ends.event and after:
             found.append(Evidence(told.time_at, no, told.cause or "", told.type, told.data))
@@ -112,25 +112,23 @@ class Promises:
         return person.calendar if person and person.calendar else ALWAYS
 
     def judge(self, turn: Turn) -> None:
-        """Evidence first, then endings, then starts; within each in the order of the file."""
+        """Clause by clause in the order of the file: evidence, then endings, then a start."""
         facts = facts_at(self.agreement, turn.lead, turn.now)
-        for clause in self.agreement.clauses:
-            if isinstance(clause, DeadlineClause):
-                self.look_at_evidence(turn, clause)
-            else:
-                self.count_attempts(turn, clause, facts)
-        for clause in self.deadlines:
-            self.end(turn, clause, facts)
         if turn.ended:
-            turn.lead.armed.clear()
-            turn.lead.ladders = [
-                ladder
-                for ladder in turn.lead.ladders
-                if turn.event is not None and ladder.event_no == turn.event.no
-            ]
-            turn.lead.recyclings.clear()
-        for clause in self.deadlines:
+            self.forget(turn)
+        for clause in self.agreement.clauses:
+            if isinstance(clause, AttemptClause):
+                self.count_attempts(turn, clause, facts)
+                continue
+            self.look_at_evidence(turn, clause)
+            self.end(turn, clause, facts)
             self.start(turn, clause, facts)
+
+    def forget(self, turn: Turn) -> None:
+        """What the lead's end puts an end to without a word."""
+        turn.lead.armed.clear()
+        turn.lead.ladders.clear()
+        turn.lead.recyclings.clear()
 
     # Evidence
 
@@ -229,7 +227,6 @@ class Promises:
         calendar = self.calendar(clause, owner)
         timers = step_timers(clause.ladder, turn.now, calendar)
         ladder = Ladder(clause, calendar, turn.now, timers)
-        ladder.event_no = turn.lead.newest_no
         turn.lead.ladders.append(ladder)
         self.freeze_if_paused(turn.lead, ladder)
 

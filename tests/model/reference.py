@@ -61,7 +61,7 @@ from tests.model.told import Told
 from tests.model.turns import Turns
 
 REMEMBERED = timedelta(days=35)
-TIMER_ORDER = ("warn", "due", "step")
+TIMER_ORDER = ("due", "warn", "step")
 
 
 class Reference(Turns):
@@ -165,7 +165,7 @@ class Reference(Turns):
         def rank(found: tuple[Timed, Timer]) -> tuple[int, int, float, int]:
             timed, timer = found
             kind = TIMER_ORDER.index(timer.kind)
-            return (order.index(timed.clause.name), kind, timer.fraction, timer.index)
+            return (kind, order.index(timed.clause.name), timer.fraction, timer.index)
 
         return min(due, key=rank, default=None)
 

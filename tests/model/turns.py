@@ -117,16 +117,16 @@ class Turns:
             attempts=len(tries),
             connected=any(each.event.data.get("outcome") == "connected" for each in tries),
         )
-        self.recycle(turn, reason, len(tries), max(lead.cycle, heard.moment))
+        self.recycle(turn, reason, len(tries), max(lead.cycle_at, heard.event.time_at))
 
     def recycle_used_up(self, lead: Lead, at: datetime) -> None:
         if lead.connected() or lead.stage not in FUNNEL[: FUNNEL.index("opportunity")]:
             return
         turn = self.turn(lead, at, None, None)
-        self.recycle(turn, "attempts_used_up", len(lead.attempts()), (at, lead.newest_no))
+        self.recycle(turn, "attempts_used_up", len(lead.attempts()), at)
         self.promises.judge(turn)
 
-    def recycle(self, turn: Turn, reason: str, attempts: int, cycle: tuple[datetime, int]) -> None:
+    def recycle(self, turn: Turn, reason: str, attempts: int, cycle_at: datetime) -> None:
         lead = turn.lead
         self.remember(lead, recycled=True)
         self.office.leave_queue(lead)
@@ -135,14 +135,14 @@ class Turns:
         turn.entered, turn.ended = False, True
         lead.owner, lead.team, lead.rule = None, None, None
         lead.had, lead.limits, lead.used_up = set(), set(), set()
-        lead.cycle, lead.asleep = cycle, True
+        lead.cycle_at, lead.asleep = cycle_at, True
         self.settle_temperature(turn)
 
     def remember(self, lead: Lead, recycled: bool) -> None:
         lead.before.append(
             Before(
                 lead.stage, lead.owner, lead.team, lead.rule, recycled,
-                lead.cycle, lead.had, lead.limits, lead.used_up,
+                lead.cycle_at, lead.had, lead.limits, lead.used_up,
             )
         )  # fmt: skip
 
@@ -152,7 +152,7 @@ class Turns:
         before = lead.before.pop()
         self.enter(turn, before.stage)
         if before.recycled:
-            lead.cycle, lead.had = before.cycle, before.had
+            lead.cycle_at, lead.had = before.cycle_at, before.had
             lead.limits |= before.limits
             lead.used_up |= before.used_up
             lead.owner = None
@@ -199,6 +199,7 @@ class Turns:
             self.assign(turn, choice, rule.name)
             return
         self.office.queue.append(Waiting(turn.lead.id, rule.team, rule.name))
+        turn.lead.team, turn.lead.rule = rule.team, rule.name
         self.tell(turn, "lead.queued", {"team": rule.team, "rule": rule.name})
 
     def assign(self, turn: Turn, choice: Choice, rule: str | None) -> None:
