@@ -38,6 +38,8 @@ def judge(turn: Turn, attempted: str | None) -> None:
         triggers = (*lead.deferred, *turn.triggers)
         lead.deferred = ()
     ended = turn.ended is not None or turn.reopened
+    if not (triggers or ended or attempted or turn.facts_changed):
+        return
     if ended:
         lead.alarms = ()
     concerned = _concerned(turn, triggers, ended=ended, attempted=attempted is not None)

@@ -58,7 +58,8 @@ def recycle(
     """Give the lead back to nurturing; its new cycle starts at `start_at`."""
     lead, old = turn.lead, turn.lead.cycle
     turn.ended = _ending(turn, "recycled", reason if rejected else None)
-    old_trails, new_trails = trails.split(old.trails, start_at)
+    book = turn.book
+    old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life)
     old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
     kept = old.horizon if old.horizon and old.horizon.stated_at >= start_at else None
     remembered = turn.revise(
@@ -102,11 +103,10 @@ def reopen(turn: Turn, by: str | None) -> None:
 
 def _rejoined(turn: Turn, old: Cycle) -> Cycle:
     """The earlier cycle, with what has come since."""
-    new, rules = turn.lead.cycle, turn.book.agreement.temperature
-    half_life = rules.points.half_life if rules and rules.points else None
+    new, book = turn.lead.cycle, turn.book
     return turn.revise(
         old,
-        trails=trails.merged(old.trails, new.trails, turn.book.plans, half_life),
+        trails=trails.merged(old.trails, new.trails, book.plans, book.half_life),
         attempts=attempt_log.merged(old.attempts, new.attempts),
         horizon=new.horizon or old.horizon,
     )

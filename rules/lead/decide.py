@@ -59,7 +59,7 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     _move(turn, event)
     if turn.stage_reached:
         handoff.seek(turn)
-    if kind in book.triggers or (book.counting and is_touch(kind)):
+    if kind in book.triggers or (book.counting and is_touch(kind) and _counts_touches(book, lead)):
         turn.triggers.insert(0, Trigger(kind, event.time_at, event.id, event.data))
     clocks.judge(turn, attempted)
     return _close(turn)
@@ -69,6 +69,11 @@ def _matters(book: Rulebook, lead: Lead, kind: str) -> bool:
     """Whether a touch of this type can change anything about the lead."""
     if kind in book.plans or kind in book.triggers or lead.resting:
         return True
+    return bool(book.counting) and _counts_touches(book, lead)
+
+
+def _counts_touches(book: Rulebook, lead: Lead) -> bool:
+    """Whether a clause that counts any touch has, or had, a clock for the lead."""
     for name in book.counting.values():
         if name in lead.clocks or any(clock.clause == name for clock in lead.past):
             return True
@@ -106,7 +111,7 @@ def _touch(turn: Turn, event: Event) -> None:
     plan = turn.book.plans.get(event.type)
     if plan is None:
         return
-    cycle, rules = turn.lead.cycle, turn.book.agreement.temperature
+    cycle = turn.lead.cycle
     earns = plan.points is not None and (
         plan.points.when is None or plan.points.when.holds(Facts(event.data))
     )
@@ -116,7 +121,7 @@ def _touch(turn: Turn, event: Event) -> None:
         plan,
         Touched(event.time_at, trails.asset_key(event.data.get("asset"))),
         earns=earns,
-        half_life=rules.points.half_life if rules and rules.points else None,
+        half_life=turn.book.half_life,
     )
     turn.lead.cycle = turn.revise(cycle, trails={**cycle.trails, event.type: trail})
     turn.heat_changed = True
@@ -223,5 +228,5 @@ def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
 
 
 def _close(turn: Turn) -> Outcome:
-    turn.lead.wake_at = timers.next_at(turn.lead)
+    timers.set_alarm(turn.lead, turn.was)
     return turn.outcome()

@@ -4,6 +4,7 @@ Contract, section 2, 'Temperature' and 'Fine points': points are shown and
 compared as whole numbers, halves up; what touches earned halves every half-life.
 """
 
+from bisect import bisect_right
 from datetime import datetime, timedelta
 from math import floor, log2
 from typing import Final
@@ -12,7 +13,7 @@ from rules.agreement import PointRules
 from rules.conditions import Facts
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Lead
-from rules.lead.trails import earned_points
+from rules.lead.trails import points_at
 from rules.wording import number
 
 _TICK: Final = timedelta(microseconds=1)
@@ -24,13 +25,11 @@ def whole(points: float) -> int:
     return floor(points + 0.5)
 
 
-def from_touches(book: Rulebook, lead: Lead, rules: PointRules, at: datetime) -> float:
+def from_touches(lead: Lead, rules: PointRules, at: datetime) -> float:
     """What all touches of the cycle are worth at `at`."""
     total = 0.0
-    for kind, trail in lead.cycle.trails.items():
-        plan = book.plans.get(kind)
-        if plan is not None and plan.points is not None:
-            total += earned_points(trail, plan, at, rules.half_life)
+    for trail in lead.cycle.trails.values():
+        total += points_at(trail, at, rules.half_life)
     return total
 
 
@@ -53,19 +52,11 @@ def next_change(
     """
     if rules.half_life is None or touches == 0.0 or not boundaries:
         return None
-    points = whole(touches + profile)
-    if touches > 0:
-        below = [boundary for boundary in boundaries if boundary <= points]
-        if not below:
-            return None
-        target = below[-1] - 0.5 - profile
-        extra = _TICK
-    else:
-        above = [boundary for boundary in boundaries if boundary > points]
-        if not above:
-            return None
-        target = above[0] - 0.5 - profile
-        extra = timedelta()
+    passed = bisect_right(boundaries, whole(touches + profile))
+    falls = touches > 0
+    if passed == (0 if falls else len(boundaries)):
+        return None
+    target = boundaries[passed - falls] - 0.5 - profile
     if target == 0.0 or (target > 0) != (touches > 0):
         return None
     wait = rules.half_life * log2(touches / target)
@@ -73,7 +64,7 @@ def next_change(
         return None
     # Rounding to the microsecond may land just before the crossing; then the
     # next look finds the rest, at least a tick later.
-    return at + max(wait + extra, _TICK)
+    return at + max(wait + _TICK if falls else wait, _TICK)
 
 
 def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[str, ...]:
@@ -87,7 +78,7 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if plan is None or plan.points is None or not (trail.earned or trail.pool):
             continue
         touches = len(trail.earned) + (trail.pool.count if trail.pool else 0)
-        worth = earned_points(trail, plan, at, rules.half_life)
+        worth = points_at(trail, at, rules.half_life)
         cap = plan.points.at_most
         capped = f", at most {number(cap)}" if cap is not None else ""
         faded = ", halving every " + _days(rules.half_life) if rules.half_life else ""
@@ -100,7 +91,7 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if each.when.holds(facts):
             why = ", ".join(each.when.reasons(facts))
             lines.append(f"{number(each.points)} points because {why}")
-    total = whole(from_touches(book, lead, rules, at) + from_profile(rules, facts))
+    total = whole(from_touches(lead, rules, at) + from_profile(rules, facts))
     return (*lines, f"{total} points in all")
 
 

@@ -6,7 +6,7 @@ anything depend on this type?' is one look-up here.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
@@ -36,6 +36,8 @@ class Rulebook:
 
     agreement: Agreement
     plans: Mapping[str, TouchPlan]
+    half_life: timedelta | None
+    """In which what touches earned halves."""
     triggers: Mapping[str, frozenset[int]]
     """Per type of event or decision, the places of the clauses that it starts or ends."""
     counting: Mapping[int, str]
@@ -140,6 +142,7 @@ def rulebook(agreement: Agreement) -> Rulebook:
     return Rulebook(
         agreement=agreement,
         plans=_plans(agreement),
+        half_life=rules.points.half_life if rules and rules.points else None,
         triggers={kind: frozenset(which) for kind, which in triggers.items()},
         counting={at: each.name for at, each in deadlines if each.ends.event is None},
         conditional=tuple((at, each.name) for at, each in deadlines if each.when is not None),

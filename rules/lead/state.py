@@ -41,6 +41,8 @@ class Trail(msgspec.Struct, frozen=True, array_like=True):
     newest: tuple[Touched, ...] = ()
     earned: tuple[datetime, ...] = ()
     pool: Pool | None = None
+    worth: Pool | None = None
+    """All points of the type as they stood at its newest touch, counted and capped."""
 
 
 class Horizon(msgspec.Struct, frozen=True, array_like=True):
@@ -235,4 +237,6 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True):
     paused: bool = False
     paused_stated_at: datetime | None = None
     """The own time of the newest `lead.paused` or `lead.resumed`."""
+    promises_at: datetime | None = None
+    """When a clock, a ladder, a pause or a recycling next wants to be looked at."""
     wake_at: datetime | None = None

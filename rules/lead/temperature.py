@@ -7,10 +7,11 @@ next change though nothing happens.
 
 from bisect import bisect_right
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from rules.agreement import HorizonLevel, PointRules, TouchRules
 from rules.decisions import TemperatureChanged
@@ -31,8 +32,7 @@ _CENTURY: Final = 1200
 """Months beyond which a horizon's countdown is not looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(msgspec.Struct, frozen=True):
     """What a source says, and when it may say something else with time alone."""
 
     temperature: Temperature | None
@@ -106,10 +106,14 @@ def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
 
 def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
     """The hottest level whose points are reached, and the whole points."""
-    touches = points_source.from_touches(turn.book, turn.lead, rules, turn.now)
+    touches = points_source.from_touches(turn.lead, rules, turn.now)
     profile = points_source.from_profile(rules, turn.facts()) if rules.profile else 0.0
     total = points_source.whole(touches + profile)
-    level = next((name for name, least in rules.levels if total >= least), None)
+    level: Temperature | None = None
+    for name, least in rules.levels:
+        if total >= least:
+            level = name
+            break
     changes_at = points_source.next_change(rules, touches, profile, turn.book.boundaries, turn.now)
     return Opinion(level, changes_at), total
 

@@ -107,8 +107,25 @@ def _alarms(turn: Turn, clause: AttemptClause) -> None:
     lead.alarms = tuple(left)
 
 
-def next_at(lead: Lead) -> datetime | None:
-    """When the lead next wants to be woken: the earliest of all that time alone may do to it."""
+def set_alarm(lead: Lead, was: Lead) -> None:
+    """Note when the lead next wants to be woken: the earliest that time alone may do to it."""
+    same = (
+        lead.clocks is was.clocks
+        and lead.alarms is was.alarms
+        and lead.pauses is was.pauses
+        and lead.paused == was.paused
+        and lead.cycle.limits is was.cycle.limits
+    )
+    if not same:
+        lead.promises_at = _promises_at(lead)
+    first, other = lead.promises_at, lead.temperature_at
+    if first is None or (other is not None and other < first):
+        first = other
+    lead.wake_at = first
+
+
+def _promises_at(lead: Lead) -> datetime | None:
+    """When the earliest of the clocks, ladders, pauses and recyclings is due."""
     moments: list[datetime] = []
     for clock in lead.clocks.values():
         if clock.stopped is not None:
@@ -128,6 +145,4 @@ def next_at(lead: Lead) -> datetime | None:
         moments.append(limits.recycle_at)
     if lead.paused and lead.pauses[-1].until_at is not None:
         moments.append(lead.pauses[-1].until_at)
-    if lead.temperature_at is not None:
-        moments.append(lead.temperature_at)
     return min(moments, default=None)

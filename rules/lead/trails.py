@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
+from rules.agreement import TouchPoints
 from rules.lead.rulebook import TouchPlan
 from rules.lead.state import Pool, Touched, Trail
 
@@ -92,33 +93,61 @@ def record(
             if plan.pooled:
                 pool = _pooled(pool, plan.points.points, oldest, half_life)
         earned = tuple(times)
-    return Trail(max(trail.last_at, touch.time_at), newest, earned, pool)
+    last_at = trail.last_at if trail.last_at >= touch.time_at else touch.time_at
+    known = Trail(last_at, newest, earned, pool, trail.worth)
+    return _with_worth(known, plan, half_life) if earns else known
 
 
-def earned_points(
-    trail: Trail, plan: TouchPlan, at: datetime, half_life: timedelta | None
-) -> float:
-    """What the touches of one type are worth at `at`, capped before they decay."""
-    rule = plan.points
-    if rule is None:
+def points_at(trail: Trail, at: datetime, half_life: timedelta | None) -> float:
+    """What the touches of one type are worth at `at`."""
+    worth = trail.worth
+    if worth is None:
         return 0.0
-    if rule.at_most is None:
-        total = 0.0
-        for time_at in trail.earned:
-            total += decay(time_at, at, half_life)
-        total *= rule.points
-        if trail.pool is not None:
-            total += trail.pool.points * decay(trail.pool.at, at, half_life)
-        return total
-    total, left = 0.0, rule.at_most
-    for time_at in trail.earned:
-        worth = min(rule.points, left)
-        total += worth * decay(time_at, at, half_life)
-        left -= worth
+    if half_life is None or at <= worth.at:
+        return worth.points
+    return worth.points * float(0.5 ** ((at - worth.at) / half_life))
+
+
+def _worth(trail: Trail, plan: TouchPlan, half_life: timedelta | None) -> Pool | None:
+    """What the touches of one type are worth at the newest of them."""
+    if plan.points is None or not trail.earned:
+        return None
+    at = trail.earned[0]
+    count = len(trail.earned) + (trail.pool.count if trail.pool else 0)
+    return Pool(_sum(trail, plan.points, at, half_life), at, count)
+
+
+def _sum(trail: Trail, rule: TouchPoints, at: datetime, half_life: timedelta | None) -> float:
+    """Under a cap the newest touches count, the last of them perhaps in part, before decay."""
+    earned, total = trail.earned, 0.0
+    if rule.at_most is not None:
+        whole, rest = divmod(rule.at_most, rule.points)
+        last = int(whole)
+        if rest and len(earned) > last:
+            total = rest / rule.points * decay(earned[last], at, half_life)
+        earned = earned[:last]
+    if half_life is None:
+        total += len(earned)
+    else:
+        for time_at in earned:
+            total += 0.5 ** ((at - time_at) / half_life)
+    total *= rule.points
+    if trail.pool is not None:
+        total += trail.pool.points * decay(trail.pool.at, at, half_life)
     return total
 
 
-def split(trails: dict[str, Trail], at: datetime) -> tuple[dict[str, Trail], dict[str, Trail]]:
+def _with_worth(trail: Trail, plan: TouchPlan | None, half_life: timedelta | None) -> Trail:
+    worth = _worth(trail, plan, half_life) if plan is not None else None
+    return Trail(trail.last_at, trail.newest, trail.earned, trail.pool, worth)
+
+
+def split(
+    trails: dict[str, Trail],
+    at: datetime,
+    plans: Mapping[str, TouchPlan],
+    half_life: timedelta | None,
+) -> tuple[dict[str, Trail], dict[str, Trail]]:
     """The trails before `at`, and those from `at` on, as two cycles remember them."""
     older: dict[str, Trail] = {}
     newer: dict[str, Trail] = {}
@@ -126,17 +155,19 @@ def split(trails: dict[str, Trail], at: datetime) -> tuple[dict[str, Trail], dic
         if trail.last_at < at:
             older[kind] = trail
             continue
-        newer[kind] = Trail(
+        after = Trail(
             trail.last_at,
             tuple(touch for touch in trail.newest if touch.time_at >= at),
             tuple(time_at for time_at in trail.earned if time_at >= at),
         )
-        older[kind] = Trail(
+        before = Trail(
             trail.last_at,
             tuple(touch for touch in trail.newest if touch.time_at < at),
             tuple(time_at for time_at in trail.earned if time_at < at),
             trail.pool,
         )
+        newer[kind] = _with_worth(after, plans.get(kind), half_life)
+        older[kind] = _with_worth(before, plans.get(kind), half_life)
     return older, newer
 
 
@@ -161,7 +192,8 @@ def merged(
         for time_at in times[plan.keep_earned :]:
             if plan.pooled and plan.points is not None:
                 pool = _pooled(pool, plan.points.points, time_at, half_life)
-        result[kind] = Trail(
+        joined = Trail(
             max(base.last_at, trail.last_at), newest, tuple(times[: plan.keep_earned]), pool
         )
+        result[kind] = _with_worth(joined, plan, half_life)
     return result

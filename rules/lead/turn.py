@@ -4,9 +4,9 @@ A turn is the only thing in the core that changes while it is used, and it never
 leaves the call that made it.
 """
 
-import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,7 @@ from rules.lead.state import Attempts, Cycle, Lead, Limits, Trigger
 from rules.requests import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a call decided: the lead's new state, decisions in order, requests to the router."""
 
     lead: Lead
@@ -43,17 +42,18 @@ class Ending:
     """The reason, if sales gave it back and that recycles it."""
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct):
     """The draft. `now` is the log's time; `cause` the event's id, None if time alone acts."""
 
     book: Rulebook
     lead: Lead
     now: datetime
     cause: str | None
-    decisions: list[Decision] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    triggers: list[Trigger] = field(default_factory=list)
+    was: Lead
+    """The lead as it was given, which stays as it is."""
+    decisions: list[Decision] = []
+    requests: list[Request] = []
+    triggers: list[Trigger] = []
     facts_changed: bool = False
     """Whether anything that conditions read has changed."""
     heat_changed: bool = False
@@ -65,8 +65,8 @@ class Turn:
 
     @classmethod
     def of(cls, book: Rulebook, lead: Lead, now: datetime, cause: str | None) -> "Turn":
-        """A turn over a shallow copy of `lead`, which itself stays as it is."""
-        return cls(book, copy.copy(lead), now, cause)
+        """A turn over a shallow copy of `lead`."""
+        return cls(book, copy(lead), now, cause, lead)
 
     def facts(self) -> Facts:
         """What conditions may ask about, as it stands now."""

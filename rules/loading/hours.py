@@ -56,12 +56,13 @@ def _ranges(written: Scalar) -> Ranges:
         if max(hours[1], hours[3]) > 59 or max(opens, closes) > DAY_MINUTES:
             fail(Code.BAD_HOURS, f"`{part}` has a time that no clock shows, `00:00` to `24:00`.")
         if opens >= closes:
-            hint = (
-                "Hours past midnight are two: until `24:00`, and from `00:00` on the next day."
-                if opens > closes
-                else "Its end must be later than its beginning."
+            if opens == closes:
+                fail(Code.BAD_HOURS, f"`{part}` is empty: its end must be after its beginning.")
+            sentence = (
+                f"`{part}` ends before it begins. Hours past midnight are two: until `24:00`, "
+                "and from `00:00` on the next day."
             )
-            fail(Code.BAD_HOURS, f"`{part}` is empty. {hint}")
+            fail(Code.BAD_HOURS, sentence)
         if ranges and opens < ranges[-1][0]:
             fail(Code.BAD_HOURS, f"`{part}` stands after later hours. Put the hours in order.")
         if ranges and opens < ranges[-1][1]:

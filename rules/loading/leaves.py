@@ -21,6 +21,7 @@ from rules.wording import printable
 
 BROKEN: Final = "broken"
 """The error type of a node whose fault is already reported."""
+_MOST: Final = 1_000_000_000
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _PERCENT: Final = re.compile(r"([0-9]{1,3})%", re.ASCII)
 
@@ -84,8 +85,10 @@ def whole(least: int) -> Callable[[Any], int]:
         value = read_number(node)
         if not isinstance(value, int):
             fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a whole number.")
-        if not least <= value <= 1_000_000_000:
-            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} must be {least} or more, within reason.")
+        if value < least:
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too small: {least} is the least.")
+        if value > _MOST:
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too large to be meant.")
         return value
 
     return read
@@ -93,7 +96,7 @@ def whole(least: int) -> Callable[[Any], int]:
 
 def read_whole(node: Any) -> int:
     """A whole number, negative ones too."""
-    return whole(-1_000_000_000)(node)
+    return whole(-_MOST)(node)
 
 
 def read_boolean(node: Any) -> bool:

@@ -41,6 +41,8 @@ class Names:
 
     report: Report
     declared: Mapping[NameKind, frozenset[str]]
+    unreadable: frozenset[NameKind]
+    """Kinds whose chapter is faulty as a whole: any name may have been meant there."""
     chapters: frozenset[str]
     """The chapters that the file has, faulty ones too."""
     temperature_sources: tuple[str, ...]
@@ -53,7 +55,7 @@ class Names:
             self.used.add((kind, name))
             return True
         known = (*self.declared[kind], *also)
-        if name in known:
+        if name in known or kind in self.unreadable:
             return True
         chapter = ".".join(_CHAPTERS[kind])
         hint = did_you_mean(name, known) or f" Declare it under `{chapter}`."
@@ -75,6 +77,9 @@ def declared_names(root: MapNode, report: Report) -> Names:
     """The names in the tree as it was written, before anything faulty is cut out."""
     return Names(
         report=report,
+        unreadable=frozenset(
+            kind for kind, path in _CHAPTERS.items() if kind != "reason" and _unreadable(root, path)
+        ),
         declared={kind: _names_at(root, path) for kind, path in _CHAPTERS.items()},
         chapters=frozenset(root),
         temperature_sources=tuple(_names_at(root, ("temperature",))),
@@ -85,8 +90,21 @@ def declared_names(root: MapNode, report: Report) -> Names:
 def _names_at(root: MapNode, path: tuple[str, ...]) -> frozenset[str]:
     parent: Node = find(root, *path[:-1]) if len(path) > 1 else root
     node = parent.get(path[-1]) if isinstance(parent, MapNode) else None
-    if isinstance(node, MapNode):
-        return frozenset(node)
+    if isinstance(node, MapNode) and isinstance(parent, MapNode):
+        again = [each for key, each in parent.repeated if key == path[-1]]
+        return frozenset(node).union(*(each for each in again if isinstance(each, MapNode)))
     if isinstance(node, ListNode):
         return frozenset(each.text for each in node if isinstance(each, Scalar))
     return frozenset()
+
+
+def _unreadable(root: MapNode, path: tuple[str, ...]) -> bool:
+    """Whether something else than a mapping stands on the way to a chapter, or in its place."""
+    node: Node | None = root
+    for step in path:
+        if not isinstance(node, MapNode):
+            return True
+        node = node.get(step)
+        if node is None:
+            return False
+    return not isinstance(node, MapNode)

@@ -105,7 +105,11 @@ class _Fault:
 
     def _name(self) -> str:
         names = [step.key for step in self.path if isinstance(step.key, str)]
-        return f"`{printable(names[-1])}`" if names else "the file"
+        if not names:
+            return "the file"
+        last = self.path[-1].key
+        entry = f"entry {last + 1} of " if isinstance(last, int) else ""
+        return f"{entry}`{printable(names[-1])}`"
 
     def _key_mark(self) -> Mark:
         container, key, _ = self.path[-1]

@@ -57,9 +57,13 @@ class ListNode(list["Node"]):
 
 
 class MapNode(dict[str, "Node"]):
-    """A mapping, where it and its keys begin, and (once checked) which keys it may have."""
+    """A mapping, where it and its keys begin, and (once checked) which keys it may have.
 
-    __slots__ = ("key_marks", "known_keys", "pruned", "start")
+    `repeated` holds what duplicate keys stood for, `pruned` says that something
+    faulty was cut out.
+    """
+
+    __slots__ = ("key_marks", "known_keys", "pruned", "repeated", "start")
 
     def __init__(self, start: Mark) -> None:
         super().__init__()
@@ -67,6 +71,7 @@ class MapNode(dict[str, "Node"]):
         self.key_marks: dict[str, Mark] = {}
         self.known_keys: tuple[str, ...] = ()
         self.pruned = False
+        self.repeated: list[tuple[str, Node]] = []
 
 
 Node = Scalar | ListNode | MapNode
@@ -149,6 +154,8 @@ class _Frame:
     key_mark: Mark = FIRST
     skipping: bool = False
     """The value to come belongs to a key that was refused."""
+    repeated: str = ""
+    """The refused key, if it was a repeated one."""
 
 
 _ENDS: Final = frozenset({yaml.SequenceEndEvent, yaml.MappingEndEvent})
@@ -230,7 +237,7 @@ class _Builder:
             sentence = f"`&{name}` marks this place to be referred to; delete it."
             self._report.add(Code.ALIAS, at, sentence)
         if event.tag is not None:
-            tag = printable(event.tag)
+            tag = printable(event.tag.replace("tag:yaml.org,2002:", "!!"))
             sentence = f"The tag `{tag}` is not allowed; delete it (and quote what must be text)."
             self._report.add(Code.TAG, at, sentence)
 
@@ -250,10 +257,13 @@ class _Builder:
         if isinstance(frame.node, ListNode):
             frame.node.append(node)
         elif frame.skipping:
-            frame.skipping = False
+            frame.node.repeated.append((frame.repeated, node))
+            frame.skipping, frame.repeated = False, ""
         elif frame.key is None:
             self._key(frame, frame.node, node, at)
         else:
+            if type(node) is Scalar and not node.text and not node.quoted:
+                node.start = frame.key_mark  # nothing is written: the key is the place
             frame.node[frame.key] = node
             frame.node.key_marks[frame.key] = frame.key_mark
             frame.key = None
@@ -276,6 +286,6 @@ class _Builder:
                 f"{first.line}:{first.column}. Keep one of them."
             )
             self._report.add(Code.DUPLICATE_KEY, at, sentence)
-            frame.skipping = True
+            frame.skipping, frame.repeated = True, node.text
         else:
             frame.key, frame.key_mark = node.text, at

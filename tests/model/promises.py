@@ -270,10 +270,13 @@ class Promises:
         armed = lead.armed.get(clause.name)
         if armed is None:
             return
-        if fulfilment(lead, clause.ends, armed) is not None:
+        if self.is_done(turn, clause, armed):
             del lead.armed[clause.name]
         elif clause.when is None or clause.when.holds(facts):
             self.start_clock(turn, clause, armed)
+
+    def is_done(self, turn: Turn, clause: DeadlineClause, armed: Trigger) -> bool:
+        return fulfilment(turn.lead, clause.ends, armed) is not None
 
     def trigger(self, turn: Turn, clause: DeadlineClause) -> Trigger | None:
         if turn.event is not None and turn.event.event.type == clause.starts:

@@ -136,8 +136,14 @@ class Reference(Turns):
 
     def fire(self, lead: Lead, at: datetime) -> None:
         """Deadlines, warnings and ladders; a pause's end; temperature and stages; recycling."""
-        while (timer := self.next_timer(lead, at)) is not None:
-            self.fire_timer(lead, *timer, at)
+        reassigning: list[tuple[Timed, Timer]] = []
+        while (due := self.next_timer(lead, at)) is not None:
+            timed, timer = due
+            timed.timers.remove(timer)
+            if timer.kind == "step" and timed.clause.ladder[timer.index].do == "reassign":
+                reassigning.append(due)
+            else:
+                self.fire_timer(lead, timed, timer, at)
         if lead.pause.until_at is not None and lead.pause.until_at <= at:
             self.promises.resume(lead, lead.pause.until_at)
         lead.last_at = at
@@ -150,6 +156,8 @@ class Reference(Turns):
             if recycling.timers[0].at is not None and recycling.timers[0].at <= at:
                 lead.recyclings.remove(recycling)
                 self.recycle_used_up(lead, at)
+        for timed, timer in reassigning:
+            self.fire_timer(lead, timed, timer, at)
         self.wakes.pop(lead.id, None)
 
     def next_timer(self, lead: Lead, at: datetime) -> tuple[Timed, Timer] | None:
@@ -171,7 +179,6 @@ class Reference(Turns):
 
     def fire_timer(self, lead: Lead, timed: Timed, timer: Timer, at: datetime) -> None:
         turn = self.turn(lead, at, None, None)
-        timed.timers.remove(timer)
         if isinstance(timed, Clock) and timer.kind == "warn":
             data: dict[str, Any] = {"clause": timed.clause.name, "owner": lead.owner or timed.owner}
             data |= {"due": timed.due(lead.pause.until_at), "at": timer.fraction}

@@ -150,6 +150,7 @@ class Turns:
         """Back to the stage and owner before; says who gets the lead back."""
         lead = turn.lead
         before = lead.before.pop()
+        turn.ended = True
         self.enter(turn, before.stage)
         if before.recycled:
             lead.cycle_at, lead.had = before.cycle_at, before.had
