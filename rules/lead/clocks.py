@@ -13,12 +13,12 @@ import msgspec
 
 from rules.agreement import DeadlineClause
 from rules.calendars import Calendar
-from rules.decisions import Cancelled, Met, Retracted, Started
+from rules.decisions import DATA_TYPES, Cancelled, Met, Retracted, Started
 from rules.events import is_touch
 from rules.lead import evidence, limits, pauses
 from rules.lead.handoff import awaits_assignment
 from rules.lead.rulebook import stops
-from rules.lead.state import Clock, Reminder, Trigger
+from rules.lead.state import Clock, Evidence, Lead, Reminder, Trigger
 from rules.lead.turn import Turn
 from rules.wording import moment, span
 
@@ -33,6 +33,7 @@ def judge(turn: Turn, attempted: str | None) -> None:
     if awaits_assignment(turn):
         # Whoever gets the lead is part of what the event caused: judge after the answer.
         lead.deferred = (*lead.deferred, *turn.triggers)
+        turn.facts_changed = False
         triggers: tuple[Trigger, ...] = ()
     else:
         triggers = (*lead.deferred, *turn.triggers)
@@ -78,7 +79,9 @@ def _judge(
 ) -> None:
     for trigger in triggers:
         if evidence.serves(clause.ends, trigger):
-            _consider(turn, clause, trigger)
+            found = evidence.of(clause.ends, trigger)
+            if found is not None:
+                _consider(turn, clause, trigger, found)
     if ended:
         word = turn.ended.word if turn.ended else "reopened"
         _drop(turn, clause, f"the lead is {word}")
@@ -89,16 +92,19 @@ def _judge(
         _ask_again(turn, clause)
 
 
-def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger) -> None:
-    """Take `trigger` as evidence for the clause's clock, and for those that are over."""
+def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evidence) -> None:
+    """Take what was found as evidence for the clause's clock, and for those that are over."""
     lead = turn.lead
+    if clause.starts not in DATA_TYPES:
+        newest = evidence.newest(lead.seen.get(clause.name, ()), clause.ends, found)
+        lead.seen = {**lead.seen, clause.name: newest}
     past: list[Clock] = []
     for old in lead.past:
         due_at = old.due_at
         if old.clause != clause.name or due_at is None or trigger.time_at >= due_at:
             past.append(old)
             continue
-        known = evidence.added(old, clause.ends, trigger)
+        known = evidence.added(old, clause.ends, found)
         kept_at = evidence.kept_at(known, clause.ends)
         if kept_at is not None and kept_at < due_at:
             _retract(turn, clause, known, trigger, known.owner)
@@ -108,7 +114,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger) -> None:
     clock = lead.clocks.get(clause.name)
     if clock is None:
         return
-    clock = lead.clocks[clause.name] = evidence.added(clock, clause.ends, trigger)
+    clock = lead.clocks[clause.name] = evidence.added(clock, clause.ends, found)
     kept_at = evidence.kept_at(clock, clause.ends)
     if kept_at is None:
         return
@@ -217,9 +223,8 @@ def _start_event(
             return
         _drop(turn, clause, f"handed over to {lead.owner}, whose clock starts anew")
     fresh = Clock(clause=clause.name, state="armed", since_at=trigger.time_at)
-    for each in later:
-        if evidence.serves(clause.ends, each):
-            fresh = evidence.added(fresh, clause.ends, each)
+    for found in _since(lead, clause, trigger, later):
+        fresh = evidence.added(fresh, clause.ends, found)
     lead.clocks.pop(clause.name, None)
     if evidence.kept_at(fresh, clause.ends) is not None:
         return
@@ -227,6 +232,19 @@ def _start_event(
         run(turn, clause, fresh)
     else:
         lead.clocks[clause.name] = fresh
+
+
+def _since(
+    lead: Lead, clause: DeadlineClause, trigger: Trigger, later: tuple[Trigger, ...]
+) -> list[Evidence]:
+    """Evidence since the start event: of the same turn, or known before a start reported late."""
+    known = [each for each in lead.seen.get(clause.name, ()) if each.time_at > trigger.time_at]
+    for each in later:
+        if evidence.serves(clause.ends, each):
+            found = evidence.of(clause.ends, each)
+            if found is not None and found not in known:
+                known.append(found)
+    return known
 
 
 def _ask_again(turn: Turn, clause: DeadlineClause) -> None:

@@ -213,7 +213,8 @@ def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
         return _close(turn)
     draft = turn.lead
     draft.pending = tuple(each for each in draft.pending if each is not asked)
-    turn.facts_changed = bool(draft.deferred)
+    # Clauses were not judged while the lead waited for this answer.
+    turn.facts_changed = True
     if isinstance(reply, Waits):
         handoff.waits(turn, reply)
     elif asked is not None and asked.clause is not None:

@@ -36,21 +36,36 @@ def _value(ends: Ends, trigger: Trigger) -> str | None:
     return None if value is None else asset_key(value_text(value))
 
 
-def added(clock: Clock, ends: Ends, trigger: Trigger) -> Clock:
-    """The clock with `trigger` among its evidence, if it counts; only as much as needed is kept."""
-    if trigger.time_at < clock.since_at:
-        return clock
+def of(ends: Ends, trigger: Trigger) -> Evidence | None:
+    """`trigger` as evidence; None if it lacks the value that has to be distinct."""
     value = _value(ends, trigger)
     if ends.distinct is not None and value is None:
+        return None
+    return Evidence(trigger.time_at, value, trigger.id)
+
+
+def newest(seen: tuple[Evidence, ...], ends: Ends, found: Evidence) -> tuple[Evidence, ...]:
+    """The newest evidence, each value once, as much as it takes to keep the promise."""
+    others = [each for each in seen if found.value is None or each.value != found.value]
+    same = [each for each in seen if each not in others]
+    kept = [*others, max([*same, found], key=lambda each: each.time_at)]
+    kept.sort(key=lambda each: each.time_at)
+    return tuple(kept[-ends.count :])
+
+
+def added(clock: Clock, ends: Ends, found: Evidence) -> Clock:
+    """The clock with one more piece of evidence, if it counts; only as much as needed is kept."""
+    value = found.value
+    if found.time_at < clock.since_at:
         return clock
     kept = list(clock.evidence)
     if value is not None:
         same = next((each for each in kept if each.value == value), None)
         if same is not None:
-            if same.time_at <= trigger.time_at:
+            if same.time_at <= found.time_at:
                 return clock
             kept.remove(same)
-    kept.append(Evidence(trigger.time_at, value, trigger.id))
+    kept.append(found)
     kept.sort(key=lambda each: each.time_at)
     return msgspec.structs.replace(clock, evidence=tuple(kept[: ends.count]))
 

@@ -231,6 +231,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The clock of each clause that has one, by the clause's name."""
     past: tuple[Clock, ...] = ()
     """Clocks that are over, newest last."""
+    seen: dict[str, tuple[Evidence, ...]] = {}
+    """The newest evidence of each clause that an event starts: its start may be reported late."""
     alarms: tuple[Alarm, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Pauses that clocks still running have seen, the present one last."""

@@ -93,7 +93,7 @@ def record(
             if plan.pooled:
                 pool = _pooled(pool, plan.points.points, oldest, half_life)
         earned = tuple(times)
-    last_at = trail.last_at if trail.last_at >= touch.time_at else touch.time_at
+    last_at = max(trail.last_at, touch.time_at)
     known = Trail(last_at, newest, earned, pool, trail.worth)
     return _with_worth(known, plan, half_life) if earns else known
 

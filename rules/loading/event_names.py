@@ -1,5 +1,6 @@
 """Event and decision types as an agreement names them (contract, sections 1 and 3)."""
 
+import re
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Final
@@ -12,6 +13,7 @@ from rules.wording import printable
 LEAD_DECISIONS: Final = frozenset(kind for kind in DATA_TYPES if kind.startswith("lead."))
 """Decisions that a clause may start or end at."""
 _NEAR: Final = 0.9
+_DIGITS: Final = re.compile(r"[0-9]+")
 _MANY: Final = 500
 """Beyond this many touch types near misses are not looked for: it would take too long."""
 
@@ -62,20 +64,26 @@ class EventNames:
         for name, marks in self._touches.items():
             if len(marks) > 1:
                 continue
-            for other, others in self._touches.items():
-                if len(others) > 1 and _is_near(name, other):
-                    sentence = (
-                        f"`{printable(name)}` is named only here. "
-                        f"Did you mean `{printable(other)}`?"
-                    )
-                    self.report.add(Code.NEAR_MISS, marks[0], sentence)
+            near = [other for other in self._touches if _is_near(name, other)]
+            meant = [other for other in near if self._is_likelier(other, marks[0])]
+            if meant:
+                sentence = (
+                    f"`{printable(name)}` is named only here. Did you mean `{printable(meant[0])}`?"
+                )
+                self.report.add(Code.NEAR_MISS, marks[0], sentence)
+
+    def _is_likelier(self, other: str, at: Mark) -> bool:
+        """Whether `other` is named more often than once, or before `at`."""
+        marks = self._touches[other]
+        return len(marks) > 1 or marks[0] < at
 
 
 def _is_near(one: str, other: str) -> bool:
+    if one == other or _DIGITS.sub("", one) == _DIGITS.sub("", other):
+        return False
     matcher = SequenceMatcher(None, one, other)
     return (
-        one != other
-        and matcher.real_quick_ratio() >= _NEAR
+        matcher.real_quick_ratio() >= _NEAR
         and matcher.quick_ratio() >= _NEAR
         and matcher.ratio() >= _NEAR
     )

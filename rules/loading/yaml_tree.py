@@ -110,8 +110,7 @@ def _text(source: bytes | str, report: Report) -> str | None:
     """`source` decoded, or None (and a report) if it is too large or holds bad characters."""
     if len(source) > MAX_BYTES:
         sentence = (
-            f"The file has {len(source):,} bytes; an agreement may have {MAX_BYTES:,}. "
-            "Split it into several agreements."
+            f"The file has over {MAX_BYTES:,} bytes, which is the most that is read. Split it."
         )
         report.add(Code.TOO_LARGE, FIRST, sentence)
         return None
@@ -192,7 +191,7 @@ class _Builder:
         if self._documents == 1:
             return True
         sentence = (
-            "A second document begins here. An agreement is one document: "
+            "A second document begins here, and a file is one document: "
             "delete this `---`, or move what follows into a file of its own."
         )
         self._report.add(Code.SEVERAL_DOCUMENTS, at, sentence)

@@ -61,7 +61,7 @@ from tests.model.told import Told
 from tests.model.turns import Turns
 
 REMEMBERED = timedelta(days=35)
-TIMER_ORDER = ("due", "warn", "step")
+TIMER_ORDER = ("warn", "due", "step")
 
 
 class Reference(Turns):
@@ -173,7 +173,7 @@ class Reference(Turns):
         def rank(found: tuple[Timed, Timer]) -> tuple[int, int, float, int]:
             timed, timer = found
             kind = TIMER_ORDER.index(timer.kind)
-            return (kind, order.index(timed.clause.name), timer.fraction, timer.index)
+            return (order.index(timed.clause.name), kind, timer.fraction, timer.index)
 
         return min(due, key=rank, default=None)
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.conditions import Facts
-
 from tests.rules.loading.compiling import compiled
 
 TEXTS = ["IT", "PL", "ceo", "Sales"]

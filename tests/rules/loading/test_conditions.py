@@ -6,7 +6,6 @@ import pytest
 
 from rules.conditions import Facts
 from rules.loading.fields import DATA
-
 from tests.rules.loading.compiling import compiled
 
 ANN = Facts(

@@ -105,7 +105,9 @@ def test_the_smallest_agreement_has_nothing_but_its_head():
     agreement = loaded.agreement
     assert agreement is not None
     assert (agreement.clauses, agreement.stages, agreement.people) == ((), (), {})
-    assert agreement.routing is agreement.temperature is agreement.rejection is None
+    assert agreement.routing is None
+    assert agreement.temperature is None
+    assert agreement.rejection is None
 
 
 def test_what_is_left_out_has_its_default():
@@ -208,6 +210,15 @@ def test_a_typing_error_is_answered_with_the_word_that_was_meant():
     assert [str(each) for each in loaded.diagnostics] == [
         "acme.yaml:68:37: error[undefined_person]: There is no person `marko`. "
         "Did you mean `marco`?"
+    ]
+
+
+def test_a_misspelt_touch_is_noticed_though_each_is_named_once():
+    source = ACME.read_text("utf-8").replace("hot: {webinar.attended", "hot: {webinar.atended")
+    loaded = load_agreement(source, "acme.yaml")
+    assert [str(each) for each in loaded.diagnostics] == [
+        "acme.yaml:45:11: warning[near_miss]: `webinar.atended` is named only here. "
+        "Did you mean `webinar.attended`?"
     ]
 
 
