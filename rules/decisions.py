@@ -15,11 +15,11 @@ from rules.vocabulary import BreachKind, Stage, Temperature, TemperatureSource
 Because = tuple[str, ...]
 
 
-class _Data(msgspec.Struct, frozen=True, kw_only=True):
+class _Data(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str]
 
 
-class TemperatureChanged(_Data, frozen=True, kw_only=True):
+class TemperatureChanged(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "lead.temperature_changed"
     temperature: Temperature | None
     was: Temperature | None
@@ -27,28 +27,28 @@ class TemperatureChanged(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class StageChanged(_Data, frozen=True, kw_only=True):
+class StageChanged(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "lead.stage_changed"
     stage: Stage
     was: Stage
     because: Because
 
 
-class Queued(_Data, frozen=True, kw_only=True):
+class Queued(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "lead.queued"
     team: str
     rule: str | None
     because: Because
 
 
-class PassedOver(msgspec.Struct, frozen=True):
+class PassedOver(msgspec.Struct, frozen=True, gc=False):
     """Somebody who could not be given the lead, and why not."""
 
     rep: str
     why: str
 
 
-class Assigned(_Data, frozen=True, kw_only=True):
+class Assigned(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "lead.assigned"
     rep: str
     team: str | None
@@ -58,14 +58,14 @@ class Assigned(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Recycled(_Data, frozen=True, kw_only=True):
+class Recycled(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "lead.recycled"
     reason: str
     attempts: int
     because: Because
 
 
-class Started(_Data, frozen=True, kw_only=True):
+class Started(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.started"
     clause: str
     party: str
@@ -76,7 +76,7 @@ class Started(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Warned(_Data, frozen=True, kw_only=True):
+class Warned(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.warned"
     clause: str
     owner: str | None
@@ -85,7 +85,7 @@ class Warned(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Met(_Data, frozen=True, kw_only=True):
+class Met(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.met"
     clause: str
     owner: str | None
@@ -95,7 +95,7 @@ class Met(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Breached(_Data, frozen=True, kw_only=True):
+class Breached(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.breached"
     clause: str
     party: str
@@ -110,7 +110,7 @@ class Breached(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Escalated(_Data, frozen=True, kw_only=True):
+class Escalated(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.escalated"
     clause: str
     step: int
@@ -119,13 +119,13 @@ class Escalated(_Data, frozen=True, kw_only=True):
     because: Because
 
 
-class Cancelled(_Data, frozen=True, kw_only=True):
+class Cancelled(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.cancelled"
     clause: str
     because: Because
 
 
-class Retracted(_Data, frozen=True, kw_only=True):
+class Retracted(_Data, frozen=True, kw_only=True, gc=False):
     TYPE: ClassVar[str] = "sla.retracted"
     clause: str
     evidence: str
@@ -165,7 +165,7 @@ DATA_TYPES: dict[str, type[Any]] = {
 }
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """One decision about one lead.
 
     `time_at` is the log's time at which it was made, or, for what time alone

@@ -37,7 +37,7 @@ RESERVED_PREFIXES: Final = ("lead.", "sla.", "rep.", "deal.", "opportunity.", "c
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One validated CloudEvent.
 
     `time_at` is when it happened by its source's word; `received_at` is when

@@ -13,7 +13,7 @@ import msgspec
 from rules.decisions import PassedOver
 
 
-class Seek(msgspec.Struct, frozen=True, tag="seek"):
+class Seek(msgspec.Struct, frozen=True, tag="seek", gc=False):
     """A lead wants a rep of `team`, which `rule` chose for it."""
 
     lead: str
@@ -24,7 +24,7 @@ class Seek(msgspec.Struct, frozen=True, tag="seek"):
     cause: str | None
 
 
-class Move(msgspec.Struct, frozen=True, tag="move"):
+class Move(msgspec.Struct, frozen=True, tag="move", gc=False):
     """A ladder wants the lead taken from `rep` by somebody who has not had it."""
 
     lead: str
@@ -36,7 +36,7 @@ class Move(msgspec.Struct, frozen=True, tag="move"):
     cause: str | None
 
 
-class Took(msgspec.Struct, frozen=True, tag="took"):
+class Took(msgspec.Struct, frozen=True, tag="took", gc=False):
     """A person was given the lead by a person; `was` had it until then."""
 
     lead: str
@@ -46,7 +46,7 @@ class Took(msgspec.Struct, frozen=True, tag="took"):
     cause: str | None
 
 
-class Freed(msgspec.Struct, frozen=True, tag="freed"):
+class Freed(msgspec.Struct, frozen=True, tag="freed", gc=False):
     """The lead is nobody's open work any more, and waits in no queue."""
 
     lead: str
@@ -57,7 +57,7 @@ class Freed(msgspec.Struct, frozen=True, tag="freed"):
 Request = Seek | Move | Took | Freed
 
 
-class Given(msgspec.Struct, frozen=True, tag="given"):
+class Given(msgspec.Struct, frozen=True, tag="given", gc=False):
     """The router's choice. `cause` is the event that made it possible, if any did."""
 
     lead: str
@@ -69,7 +69,7 @@ class Given(msgspec.Struct, frozen=True, tag="given"):
     cause: str | None
 
 
-class Waits(msgspec.Struct, frozen=True, tag="waits"):
+class Waits(msgspec.Struct, frozen=True, tag="waits", gc=False):
     """Nobody can take the lead now: it is queued."""
 
     lead: str
@@ -80,7 +80,7 @@ class Waits(msgspec.Struct, frozen=True, tag="waits"):
     cause: str | None
 
 
-class Stays(msgspec.Struct, frozen=True, tag="stays"):
+class Stays(msgspec.Struct, frozen=True, tag="stays", gc=False):
     """Nobody else can take the lead: it stays where it is."""
 
     lead: str
@@ -92,7 +92,7 @@ class Stays(msgspec.Struct, frozen=True, tag="stays"):
 Answer = Given | Waits | Stays
 
 
-class Availability(msgspec.Struct, frozen=True, tag="availability"):
+class Availability(msgspec.Struct, frozen=True, tag="availability", gc=False):
     """`rep.away` or `rep.back`, by the person's name in the agreement."""
 
     rep: str

@@ -24,7 +24,7 @@ from rules.lead import (
     trails,
 )
 from rules.lead.rulebook import Rulebook
-from rules.lead.state import Attempt, Lead, Touched, Trigger
+from rules.lead.state import Attempt, Lead, Trigger
 from rules.lead.turn import Outcome, Turn
 from rules.requests import Answer, Freed, Given, Stays, Waits
 from rules.vocabulary import ENDED
@@ -116,13 +116,7 @@ def _touch(turn: Turn, event: Event) -> None:
         plan.points.when is None or plan.points.when.holds(Facts(event.data))
     )
     before = cycle.trails.get(event.type)
-    trail = trails.record(
-        before,
-        plan,
-        Touched(event.time_at, trails.asset_key(event.data.get("asset"))),
-        earns=earns,
-        half_life=turn.book.half_life,
-    )
+    trail = trails.record(before, plan, event, earns=earns, half_life=turn.book.half_life)
     turn.lead.cycle = turn.revise(cycle, trails={**cycle.trails, event.type: trail})
     turn.heat_changed = True
     if before is None:

@@ -28,8 +28,10 @@ def whole(points: float) -> int:
 def from_touches(lead: Lead, rules: PointRules, at: datetime) -> float:
     """What all touches of the cycle are worth at `at`."""
     total = 0.0
+    half_life = rules.half_life
     for trail in lead.cycle.trails.values():
-        total += points_at(trail, at, rules.half_life)
+        if trail.worth is not None:
+            total += points_at(trail.worth, at, half_life)
     return total
 
 
@@ -78,7 +80,7 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if plan is None or plan.points is None or not (trail.earned or trail.pool):
             continue
         touches = len(trail.earned) + (trail.pool.count if trail.pool else 0)
-        worth = points_at(trail, at, rules.half_life)
+        worth = points_at(trail.worth, at, rules.half_life) if trail.worth else 0.0
         cap = plan.points.at_most
         capped = f", at most {number(cap)}" if cap is not None else ""
         faded = ", halving every " + _days(rules.half_life) if rules.half_life else ""

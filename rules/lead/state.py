@@ -14,14 +14,14 @@ import msgspec
 from rules.vocabulary import Stage, Temperature, TemperatureSource
 
 
-class Touched(msgspec.Struct, frozen=True, array_like=True):
+class Touched(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One touch that is kept by itself: when, and of which asset."""
 
     time_at: datetime
     asset: str | None = None
 
 
-class Pool(msgspec.Struct, frozen=True, array_like=True):
+class Pool(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Points of touches too many to keep one by one: their sum as it stood at `at`."""
 
     points: float
@@ -29,7 +29,7 @@ class Pool(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-class Trail(msgspec.Struct, frozen=True, array_like=True):
+class Trail(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is remembered of the touches of one type in a cycle.
 
     `newest` holds, newest first, only as many distinct touches as a level can
@@ -45,21 +45,21 @@ class Trail(msgspec.Struct, frozen=True, array_like=True):
     """All points of the type as they stood at its newest touch, counted and capped."""
 
 
-class Horizon(msgspec.Struct, frozen=True, array_like=True):
+class Horizon(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Months to purchase as somebody stated them, at the statement's own time."""
 
     months: float
     stated_at: datetime
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One try by sales to reach the lead, by its own time."""
 
     time_at: datetime
     channel: str
 
 
-class Attempts(msgspec.Struct, frozen=True, array_like=True):
+class Attempts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The attempts of a cycle: the newest one by one, older ones only counted."""
 
     newest: tuple[Attempt, ...] = ()
@@ -67,7 +67,7 @@ class Attempts(msgspec.Struct, frozen=True, array_like=True):
     connected_at: datetime | None = None
 
 
-class Limits(msgspec.Struct, frozen=True, array_like=True):
+class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What attempt limits have already caused in a cycle, so that it is caused once.
 
     `breached` holds clause names, followed by a channel where it is a channel's
@@ -82,7 +82,7 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     recycle_left: timedelta | None = None
 
 
-class Cycle(msgspec.Struct, frozen=True, array_like=True):
+class Cycle(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What counts since the lead was first seen or last recycled (`started_at`)."""
 
     started_at: datetime | None = None
@@ -94,7 +94,7 @@ class Cycle(msgspec.Struct, frozen=True, array_like=True):
     """Everyone who has had the lead in this cycle."""
 
 
-class Evidence(msgspec.Struct, frozen=True, array_like=True):
+class Evidence(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that counts towards keeping a promise, at its own time."""
 
     time_at: datetime
@@ -103,7 +103,7 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
 
-class Rung(msgspec.Struct, frozen=True, array_like=True):
+class Rung(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A step of a ladder (`step` from 1) still to be told at `at`; `told` times so far."""
 
     step: int
@@ -111,14 +111,14 @@ class Rung(msgspec.Struct, frozen=True, array_like=True):
     told: int = 0
 
 
-class Reminder(msgspec.Struct, frozen=True, array_like=True):
+class Reminder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A warning still to come, at a fraction of the time."""
 
     fraction: float
     at: datetime
 
 
-class Stopped(msgspec.Struct, frozen=True, array_like=True):
+class Stopped(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Working time that was left of each of a clock's moments when it was stopped."""
 
     due: timedelta | None
@@ -129,7 +129,7 @@ class Stopped(msgspec.Struct, frozen=True, array_like=True):
 ClockState = Literal["armed", "running", "overdue", "over"]
 
 
-class Clock(msgspec.Struct, frozen=True, kw_only=True):
+class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One promise about one lead, from its start event on.
 
     `armed`: the start event came, `when` does not hold (yet). `running`;
@@ -151,7 +151,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     stopped: Stopped | None = None
 
 
-class Alarm(msgspec.Struct, frozen=True, array_like=True):
+class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The ladder of a breached attempt limit."""
 
     clause: str
@@ -161,14 +161,14 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
     """Working time left until each rung while the lead is paused."""
 
 
-class Pause(msgspec.Struct, frozen=True, array_like=True):
+class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A stretch in which the clocks of sales's clauses stand still."""
 
     from_at: datetime
     until_at: datetime | None
 
 
-class Before(msgspec.Struct, frozen=True, array_like=True):
+class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What `lead.reopened` goes back to; `cycle` only if the lead was recycled."""
 
     stage: Stage
@@ -178,7 +178,7 @@ class Before(msgspec.Struct, frozen=True, array_like=True):
     cycle: Cycle | None
 
 
-class Trigger(msgspec.Struct, frozen=True, array_like=True):
+class Trigger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event or a decision as clauses see it: what, when by its own time, with what."""
 
     type: str
@@ -187,7 +187,7 @@ class Trigger(msgspec.Struct, frozen=True, array_like=True):
     data: dict[str, Any]
 
 
-class Pending(msgspec.Struct, frozen=True, array_like=True):
+class Pending(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the router was asked and has not yet answered.
 
     With `clause`, it is the reassignment that a ladder's `step` asks for, due at
@@ -199,7 +199,7 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
     step: int = 0
 
 
-class Lead(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One lead. `wake_at` is when it next wants to be woken though nothing happens."""
 
     id: str

@@ -32,7 +32,7 @@ _CENTURY: Final = 1200
 """Months beyond which a horizon's countdown is not looked at."""
 
 
-class Opinion(msgspec.Struct, frozen=True):
+class Opinion(msgspec.Struct, frozen=True, gc=False):
     """What a source says, and when it may say something else with time alone."""
 
     temperature: Temperature | None
@@ -66,11 +66,9 @@ def _by_months(levels: tuple[HorizonLevel, ...], months: float) -> HorizonLevel 
 
 
 def _horizon(
-    levels: tuple[HorizonLevel, ...], stated: Horizon | None, at: datetime, zone: ZoneInfo
+    levels: tuple[HorizonLevel, ...], stated: Horizon, at: datetime, zone: ZoneInfo
 ) -> Opinion:
     """The stated months less the full months gone by; past zero, no opinion."""
-    if stated is None:
-        return _NONE
     gone = full_months(stated.stated_at, at, zone)
     left = stated.months - gone
     level = _by_months(levels, left)
@@ -122,8 +120,10 @@ def _opinion(turn: Turn, source: TemperatureSource) -> Opinion:
     rules = turn.book.agreement.temperature
     assert rules is not None
     if source == "horizon":
-        zone = turn.book.agreement.timezone
-        return _horizon(rules.horizon, turn.lead.cycle.horizon, turn.now, zone)
+        stated = turn.lead.cycle.horizon
+        if stated is None:
+            return _NONE
+        return _horizon(rules.horizon, stated, turn.now, turn.book.agreement.timezone)
     assert rules.touches is not None
     return _touches(rules.touches, turn.lead, turn.now)
 

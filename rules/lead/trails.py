@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Final
 
 from rules.agreement import TouchPoints
+from rules.events import Event
 from rules.lead.rulebook import TouchPlan
 from rules.lead.state import Pool, Touched, Trail
 
@@ -72,58 +73,52 @@ def _joined(older: Pool | None, newer: Pool, half_life: timedelta | None) -> Poo
 
 
 def record(
-    trail: Trail | None,
-    plan: TouchPlan,
-    touch: Touched,
-    *,
-    earns: bool,
-    half_life: timedelta | None,
+    trail: Trail | None, plan: TouchPlan, event: Event, *, earns: bool, half_life: timedelta | None
 ) -> Trail:
     """The trail with one more touch; `earns` says whether it earns points."""
+    time_at = event.time_at
     if trail is None:
-        trail = Trail(touch.time_at)
-    newest = _newest(trail.newest, touch, plan.keep) if plan.keep else ()
+        trail = Trail(time_at)
+    newest = trail.newest
+    if plan.keep:
+        touch = Touched(time_at, asset_key(event.data.get("asset")))
+        newest = _newest(newest, touch, plan.keep)
+    last_at = max(trail.last_at, time_at)
+    if not earns or plan.points is None:
+        return Trail(last_at, newest, trail.earned, trail.pool, trail.worth)
     earned, pool = trail.earned, trail.pool
-    if earns and plan.points is not None:
-        times = [touch.time_at, *earned]
-        if earned and touch.time_at < earned[0]:
-            times.sort(reverse=True)
-        if len(times) > plan.keep_earned:
-            oldest = times.pop()
-            if plan.pooled:
-                pool = _pooled(pool, plan.points.points, oldest, half_life)
-        earned = tuple(times)
-    last_at = max(trail.last_at, touch.time_at)
-    known = Trail(last_at, newest, earned, pool, trail.worth)
-    return _with_worth(known, plan, half_life) if earns else known
+    if earned and time_at < earned[0]:
+        earned = tuple(sorted((time_at, *earned), reverse=True))
+    else:
+        earned = (time_at, *earned)
+    if len(earned) > plan.keep_earned:
+        if plan.pooled:
+            pool = _pooled(pool, plan.points.points, earned[-1], half_life)
+        earned = earned[:-1]
+    return Trail(last_at, newest, earned, pool, _worth(earned, pool, plan.points, half_life))
 
 
-def points_at(trail: Trail, at: datetime, half_life: timedelta | None) -> float:
-    """What the touches of one type are worth at `at`."""
-    worth = trail.worth
-    if worth is None:
-        return 0.0
+def points_at(worth: Pool, at: datetime, half_life: timedelta | None) -> float:
+    """What the touches of one type are worth at `at`, by what they came to before."""
     if half_life is None or at <= worth.at:
         return worth.points
     return worth.points * float(0.5 ** ((at - worth.at) / half_life))
 
 
-def _worth(trail: Trail, plan: TouchPlan, half_life: timedelta | None) -> Pool | None:
-    """What the touches of one type are worth at the newest of them."""
-    if plan.points is None or not trail.earned:
+def _worth(
+    earned: tuple[datetime, ...], pool: Pool | None, rule: TouchPoints, half_life: timedelta | None
+) -> Pool | None:
+    """What touches come to at the newest of them.
+
+    Under a cap the newest touches count, the last of them perhaps in part, before decay.
+    """
+    if not earned:
         return None
-    at = trail.earned[0]
-    count = len(trail.earned) + (trail.pool.count if trail.pool else 0)
-    return Pool(_sum(trail, plan.points, at, half_life), at, count)
-
-
-def _sum(trail: Trail, rule: TouchPoints, at: datetime, half_life: timedelta | None) -> float:
-    """Under a cap the newest touches count, the last of them perhaps in part, before decay."""
-    earned, total = trail.earned, 0.0
+    at, total, count = earned[0], 0.0, len(earned)
     if rule.at_most is not None:
         whole, rest = divmod(rule.at_most, rule.points)
         last = int(whole)
-        if rest and len(earned) > last:
+        if rest and count > last:
             total = rest / rule.points * decay(earned[last], at, half_life)
         earned = earned[:last]
     if half_life is None:
@@ -132,13 +127,16 @@ def _sum(trail: Trail, rule: TouchPoints, at: datetime, half_life: timedelta | N
         for time_at in earned:
             total += 0.5 ** ((at - time_at) / half_life)
     total *= rule.points
-    if trail.pool is not None:
-        total += trail.pool.points * decay(trail.pool.at, at, half_life)
-    return total
+    if pool is not None:
+        total += pool.points * decay(pool.at, at, half_life)
+        count += pool.count
+    return Pool(total, at, count)
 
 
 def _with_worth(trail: Trail, plan: TouchPlan | None, half_life: timedelta | None) -> Trail:
-    worth = _worth(trail, plan, half_life) if plan is not None else None
+    if plan is None or plan.points is None:
+        return trail
+    worth = _worth(trail.earned, trail.pool, plan.points, half_life)
     return Trail(trail.last_at, trail.newest, trail.earned, trail.pool, worth)
 
 

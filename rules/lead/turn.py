@@ -19,7 +19,7 @@ from rules.lead.state import Attempts, Cycle, Lead, Limits, Trigger
 from rules.requests import Request
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What a call decided: the lead's new state, decisions in order, requests to the router."""
 
     lead: Lead

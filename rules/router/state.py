@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 
-class Rep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the router knows of a person."""
 
     open: int = 0
@@ -24,7 +24,7 @@ class Rep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The number of the latest assignment to this rep; 0 is never."""
 
 
-class InQueue(msgspec.Struct, frozen=True, array_like=True):
+class InQueue(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A lead that nobody can take yet. Rule and team are fixed when it is queued."""
 
     number: int

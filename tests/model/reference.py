@@ -93,7 +93,7 @@ class Reference(Turns):
             self.hear(lead, Heard(self.taken, event, now), now)
             self.wakes.pop(lead.id, None)
         self.drain(now, event.id)
-        self.fire_up_to(now)
+        self.fire_up_to(now, event.id)
         told += self.out
         self.out = []
         return told
@@ -105,7 +105,7 @@ class Reference(Turns):
         told, self.out = self.out, []
         return told
 
-    def fire_up_to(self, at: datetime) -> None:
+    def fire_up_to(self, at: datetime, cause: str | None = None) -> None:
         """Instant by instant; leads first, by id, then the queue (choice 2)."""
         while True:
             due = [(wake, lead.id) for lead in self.leads.values() if (wake := self.wake(lead))]
@@ -113,8 +113,8 @@ class Reference(Turns):
             office_at = self.office.next_change(self.clock_at) if self.clock_at else None
             if lead_at is not None and lead_at <= at and (not office_at or lead_at <= office_at):
                 self.clock_at = max(lead_at, self.clock_at or lead_at)
-                self.fire(self.leads[lead_id], self.clock_at)
-                self.drain(self.clock_at, None)
+                self.fire(self.leads[lead_id], self.clock_at, cause)
+                self.drain(self.clock_at, cause)
             elif office_at is not None and office_at <= at:
                 self.clock_at = office_at
                 self.drain(office_at, None)
@@ -134,7 +134,7 @@ class Reference(Turns):
             self.wakes[lead.id] = min(instants, default=None)
         return self.wakes[lead.id]
 
-    def fire(self, lead: Lead, at: datetime) -> None:
+    def fire(self, lead: Lead, at: datetime, cause: str | None = None) -> None:
         """Deadlines, warnings and ladders; a pause's end; temperature and stages; recycling."""
         reassigning: list[tuple[Timed, Timer]] = []
         while (due := self.next_timer(lead, at)) is not None:
@@ -143,11 +143,11 @@ class Reference(Turns):
             if timer.kind == "step" and timed.clause.ladder[timer.index].do == "reassign":
                 reassigning.append(due)
             else:
-                self.fire_timer(lead, timed, timer, at)
+                self.fire_timer(self.turn(lead, at, None, cause), timed, timer)
         if lead.pause.until_at is not None and lead.pause.until_at <= at:
             self.promises.resume(lead, lead.pause.until_at)
         lead.last_at = at
-        turn = self.turn(lead, at, None, None)
+        turn = self.turn(lead, at, None, cause)
         self.settle_temperature(turn)
         self.try_stages(turn)
         self.route(turn)
@@ -155,9 +155,9 @@ class Reference(Turns):
         for recycling in list(lead.recyclings):
             if recycling.timers[0].at is not None and recycling.timers[0].at <= at:
                 lead.recyclings.remove(recycling)
-                self.recycle_used_up(lead, at)
+                self.recycle_used_up(self.turn(lead, at, None, cause))
         for timed, timer in reassigning:
-            self.fire_timer(lead, timed, timer, at)
+            self.fire_timer(self.turn(lead, at, None, cause), timed, timer)
         self.wakes.pop(lead.id, None)
 
     def next_timer(self, lead: Lead, at: datetime) -> tuple[Timed, Timer] | None:
@@ -177,14 +177,14 @@ class Reference(Turns):
 
         return min(due, key=rank, default=None)
 
-    def fire_timer(self, lead: Lead, timed: Timed, timer: Timer, at: datetime) -> None:
-        turn = self.turn(lead, at, None, None)
+    def fire_timer(self, turn: Turn, timed: Timed, timer: Timer) -> None:
+        lead = turn.lead
         if isinstance(timed, Clock) and timer.kind == "warn":
             data: dict[str, Any] = {"clause": timed.clause.name, "owner": lead.owner or timed.owner}
             data |= {"due": timed.due(lead.pause.until_at), "at": timer.fraction}
             self.tell(turn, "sla.warned", data)
         elif isinstance(timed, Clock) and timer.kind == "due":
-            timed.breach(at)
+            timed.breach(turn.now)
             self.tell_late(turn, timed)
             self.promises.look_at_evidence(turn, timed.clause)
         elif isinstance(timed, Clock | Ladder):
@@ -229,7 +229,7 @@ class Reference(Turns):
             lead = self.leads[waiting.lead_id]
             wake = self.wake(lead)
             if wake is not None and wake <= now:
-                self.fire(lead, now)
+                self.fire(lead, now, cause)
                 return True
             choice = self.office.choose(lead, waiting.team, now)
             if choice.rep is not None:

@@ -119,11 +119,11 @@ class Turns:
         )
         self.recycle(turn, reason, len(tries), max(lead.cycle_at, heard.event.time_at))
 
-    def recycle_used_up(self, lead: Lead, at: datetime) -> None:
+    def recycle_used_up(self, turn: Turn) -> None:
+        lead = turn.lead
         if lead.connected() or lead.stage not in FUNNEL[: FUNNEL.index("opportunity")]:
             return
-        turn = self.turn(lead, at, None, None)
-        self.recycle(turn, "attempts_used_up", len(lead.attempts()), at)
+        self.recycle(turn, "attempts_used_up", len(lead.attempts()), turn.now)
         self.promises.judge(turn)
 
     def recycle(self, turn: Turn, reason: str, attempts: int, cycle_at: datetime) -> None:

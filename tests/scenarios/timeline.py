@@ -37,13 +37,13 @@ class _Plain(yaml.SafeLoader):
 
 
 _Plain.yaml_implicit_resolvers = {}
-_Plain.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
-_Plain.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("null|~|"), ["n", "~", ""])
+_Plain.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(true|false)$"), list("tf"))
+_Plain.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("(null)?$"), ["n", ""])
 _Plain.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9]\d*)"), list("-0123456789")
+    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9]\d*)$"), list("-0123456789")
 )
 _Plain.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"-?(0|[1-9]\d*)\.\d+"), list("-0123456789")
+    "tag:yaml.org,2002:float", re.compile(r"-?(0|[1-9]\d*)\.\d+$"), list("-0123456789")
 )
 
 
