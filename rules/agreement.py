@@ -68,9 +68,9 @@ class Routing:
 
     def team_of(self, rep: str, preferred: str | None) -> str | None:
         """The team through which `rep` has a lead: `preferred` if in it, else the first."""
-        if preferred is not None and preferred in self.teams:
-            if rep in self.teams[preferred].members:
-                return preferred
+        team = self.teams.get(preferred) if preferred is not None else None
+        if team is not None and rep in team.members:
+            return team.name
         return next((name for name, team in self.teams.items() if rep in team.members), None)
 
 

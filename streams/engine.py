@@ -122,7 +122,9 @@ class Engine:
             self._carry(self.router.hear(_availability(event), self.now), decisions)
         elif event.type not in CAMPAIGN_EVENTS:
             known = self.leads.get(event.subject)
-            self._settle(lead_rules.decide(self.book, known, event, self.now), decisions)
+            outcome = lead_rules.decide(self.book, known, event, self.now)
+            if outcome.lead is not known:
+                self._settle(outcome, decisions)
         return decisions
 
     def run_until(self, at: datetime) -> list[Decision]:
@@ -175,19 +177,22 @@ class Engine:
 
     def _settle(self, outcome: Outcome, decisions: list[Decision]) -> None:
         """Keep an outcome, and carry its requests to the router and the answers to leads."""
-        requests = deque(self._keep(outcome, decisions))
-        assert self.now is not None
-        while requests:
-            for reply in self.router.take(requests.popleft(), self.now):
-                requests.extend(self._answered(reply, decisions))
+        self._ask(self._keep(outcome, decisions), decisions)
 
     def _carry(self, answers: list[Answer], decisions: list[Decision]) -> None:
+        """Bring the router's answers to their leads, one after the other."""
         for reply in answers:
-            requests = deque(self._answered(reply, decisions))
-            assert self.now is not None
-            while requests:
-                for more in self.router.take(requests.popleft(), self.now):
-                    requests.extend(self._answered(more, decisions))
+            self._ask(self._answered(reply, decisions), decisions)
+
+    def _ask(self, requests: tuple[Request, ...], decisions: list[Decision]) -> None:
+        """Ask the router, bring its answers to their leads, and ask what those ask in turn."""
+        if not requests:
+            return
+        assert self.now is not None
+        waiting = deque(requests)
+        while waiting:
+            for reply in self.router.take(waiting.popleft(), self.now):
+                waiting.extend(self._answered(reply, decisions))
 
     def _answered(self, reply: Answer, decisions: list[Decision]) -> tuple[Request, ...]:
         assert self.now is not None

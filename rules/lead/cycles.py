@@ -10,7 +10,7 @@ from rules.decisions import Recycled
 from rules.lead import attempts as attempt_log
 from rules.lead import handoff, stages, temperature, trails
 from rules.lead.rulebook import rank
-from rules.lead.state import Before, Cycle, Limits, Pause
+from rules.lead.state import Before, Cycle, Limits
 from rules.lead.turn import Ending, Turn
 from rules.vocabulary import ENDED, FUNNEL, Stage
 
@@ -32,22 +32,12 @@ def _ending(turn: Turn, word: str, rejected: str | None = None) -> Ending:
     )  # fmt: skip
 
 
-def _leave(turn: Turn) -> None:
-    """The lead is nobody's open work any more, and no pause lasts over its end."""
-    lead = turn.lead
-    handoff.free(turn)
-    lead.pauses = tuple(
-        Pause(each.from_at, turn.now) if each.until_at is None else each for each in lead.pauses
-    )
-    lead.paused = False
-
-
 def end(turn: Turn, stage: Stage, word: str, because: tuple[str, ...]) -> None:
     """Win, lose or disqualify the lead. Its owner stays known."""
     lead = turn.lead
     turn.ended = _ending(turn, word)
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None)
-    _leave(turn)
+    handoff.free(turn)
     lead.resting = False
     stages.enter(turn, stage, because)
 
@@ -71,7 +61,7 @@ def recycle(
     )
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, remembered)
     count = attempt_log.total(old.attempts)
-    _leave(turn)
+    handoff.free(turn)
     lead.owner = lead.team = lead.rule = None
     lead.cycle = Cycle(start_at, new_trails, kept, new_attempts, Limits(), ())
     lead.resting = True

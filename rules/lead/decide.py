@@ -74,10 +74,12 @@ def _matters(book: Rulebook, lead: Lead, kind: str) -> bool:
 
 def _counts_touches(book: Rulebook, lead: Lead) -> bool:
     """Whether a clause that counts any touch has, or had, a clock for the lead."""
+    if not lead.clocks and not lead.past:
+        return False
     for name in book.counting.values():
-        if name in lead.clocks or any(clock.clause == name for clock in lead.past):
+        if name in lead.clocks:
             return True
-    return False
+    return any(clock.clause in book.counting.values() for clock in lead.past)
 
 
 def _of_this_cycle(lead: Lead, event: Event) -> bool:

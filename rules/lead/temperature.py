@@ -8,6 +8,7 @@ next change though nothing happens.
 from bisect import bisect_right
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -65,19 +66,34 @@ def _by_months(levels: tuple[HorizonLevel, ...], months: float) -> HorizonLevel 
     return next((level for level in levels if level.matches(months)), None)
 
 
+@lru_cache(maxsize=4096)
+def _countdown(
+    levels: tuple[HorizonLevel, ...], stated: Horizon, zone: ZoneInfo
+) -> tuple[tuple[datetime, ...], tuple[Temperature | None, ...]]:
+    """When a statement's temperature changes as its months go by, and to what.
+
+    The first temperature holds from the statement to the first instant, the last
+    one, past zero months, for ever.
+    """
+    moments: list[datetime] = []
+    level = _by_months(levels, stated.months)
+    spells = [level]
+    # Beyond a century nobody waits for the change.
+    for gone in range(1, min(int(stated.months), _CENTURY) + 2):
+        now = _by_months(levels, stated.months - gone)
+        if now is not spells[-1]:
+            moments.append(months_later(stated.stated_at, gone, zone))
+            spells.append(now)
+    return tuple(moments), tuple(each.temperature if each else None for each in spells)
+
+
 def _horizon(
     levels: tuple[HorizonLevel, ...], stated: Horizon, at: datetime, zone: ZoneInfo
 ) -> Opinion:
     """The stated months less the full months gone by; past zero, no opinion."""
-    gone = full_months(stated.stated_at, at, zone)
-    left = stated.months - gone
-    level = _by_months(levels, left)
-    # Past zero nothing changes any more; beyond a century nobody waits for the change.
-    for more in range(1, min(int(left), _CENTURY) + 2 if left >= 0 else 1):
-        if _by_months(levels, left - more) is not level:
-            changes_at = months_later(stated.stated_at, gone + more, zone)
-            return Opinion(level.temperature if level else None, changes_at)
-    return Opinion(level.temperature if level else None, None)
+    moments, spells = _countdown(levels, stated, zone)
+    place = bisect_right(moments, at)
+    return Opinion(spells[place], moments[place] if place < len(moments) else None)
 
 
 def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
