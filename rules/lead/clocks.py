@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from rules.agreement import DeadlineClause
+from rules.agreement import Clause, DeadlineClause
 from rules.calendars import Calendar
 from rules.decisions import DATA_TYPES, Cancelled, Met, Retracted, Started
 from rules.events import is_touch
@@ -47,10 +47,14 @@ def judge(turn: Turn, attempted: str | None) -> None:
     if not concerned:
         return
     lead.clocks = dict(lead.clocks)
-    for place in sorted(concerned):
-        clause = turn.book.clauses[place]
+    clauses = [turn.book.clauses[place] for place in sorted(concerned)]
+    if ended:
+        _end(turn, clauses, triggers)
+    for clause in clauses:
         if isinstance(clause, DeadlineClause):
-            _judge(turn, clause, triggers, ended=ended)
+            if not ended:
+                _weigh(turn, clause, triggers)
+            _start(turn, clause, triggers)
         else:
             limits.judge(turn, clause, attempted)
 
@@ -74,17 +78,26 @@ def _concerned(
     return concerned
 
 
-def _judge(
-    turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...], *, ended: bool
-) -> None:
+def _end(turn: Turn, clauses: list[Clause], triggers: tuple[Trigger, ...]) -> None:
+    """The lead ended, was recycled or reopened: every clock goes before any is started."""
+    word = turn.ended.word if turn.ended else "reopened"
+    for clause in clauses:
+        if isinstance(clause, DeadlineClause):
+            _weigh(turn, clause, triggers)
+            _drop(turn, clause, f"the lead is {word}")
+
+
+def _weigh(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...]) -> None:
+    """Look for evidence."""
     for trigger in triggers:
         if evidence.serves(clause.ends, trigger):
             found = evidence.of(clause.ends, trigger)
             if found is not None:
                 _consider(turn, clause, trigger, found)
-    if ended:
-        word = turn.ended.word if turn.ended else "reopened"
-        _drop(turn, clause, f"the lead is {word}")
+
+
+def _start(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...]) -> None:
+    """Look for the start event, and whether `when` has come to hold or no longer does."""
     for place, trigger in enumerate(triggers):
         if trigger.type == clause.starts:
             _start_event(turn, clause, trigger, triggers[place + 1 :])

@@ -184,7 +184,7 @@ class Turns:
     def assign_by_hand(self, turn: Turn, rep: str) -> None:
         waiting = [each.team for each in self.office.queue if each.lead_id == turn.lead.id]
         team = self.office.team_of(rep, waiting[0] if waiting else turn.lead.team)
-        self.assign(turn, Choice(rep, team, []), None)
+        self.assign(turn, Choice(rep, team, []), None, was=turn.lead.owner)
 
     def hand_off(self, turn: Turn) -> None:
         routing = self.agreement.routing
@@ -203,10 +203,12 @@ class Turns:
         turn.lead.team, turn.lead.rule = rule.team, rule.name
         self.tell(turn, "lead.queued", {"team": rule.team, "rule": rule.name})
 
-    def assign(self, turn: Turn, choice: Choice, rule: str | None) -> None:
+    def assign(
+        self, turn: Turn, choice: Choice, rule: str | None, was: str | None = None
+    ) -> None:
         lead = turn.lead
         assert choice.rep is not None
-        data = {"rep": choice.rep, "team": choice.team, "rule": rule, "was": lead.owner}
+        data = {"rep": choice.rep, "team": choice.team, "rule": rule, "was": was}
         self.tell(turn, "lead.assigned", data | {"passed_over": sorted(choice.passed_over)})
         lead.owner, lead.team, lead.rule = choice.rep, choice.team, rule
         lead.had = lead.had | {choice.rep}
@@ -223,4 +225,4 @@ class Turns:
         team = routing.teams[lead.team]
         choice = self.office.choose_in_team(team, turn.now, lead.had | {lead.owner})
         if choice.rep is not None:
-            self.assign(turn, choice, lead.rule)
+            self.assign(turn, choice, lead.rule, was=lead.owner)
