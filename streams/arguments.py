@@ -1,9 +1,10 @@
 """What several commands take on their command line: an agreement, an instant."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -45,7 +46,10 @@ def read_agreement(file: Path) -> "Agreement":
 
 
 class Instant(click.ParamType[datetime]):
-    """A date and time with an offset, from 1970 to 2100, as an aware UTC datetime."""
+    """A date and time with an offset, from 1970 to 2100, as an aware UTC datetime.
+
+    On a command line the seconds may be left out.
+    """
 
     name = "instant"
 
@@ -53,18 +57,34 @@ class Instant(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Read what was written; `click.BadParameter` says what is wrong and what to write."""
-        from streams.instants import EXAMPLE, instant_fault, parse_instant
+        from streams.instants import EARLIEST_AT, END_AT, EXAMPLE, parse_instant
 
         if isinstance(value, datetime):
             return value
-        at = parse_instant(value) or parse_instant(_with_seconds(value))
+        if _WITHOUT_OFFSET.fullmatch(value):
+            written = f"{value[:10]}T{value[11:] or '09:00'}"
+            self.fail(
+                f"{value!r} has no offset, so it could be any of many instants. "
+                f"Write it in full, such as {written}+01:00 or {written}Z.",
+                param,
+                ctx,
+            )
+        text = _WITHOUT_SECONDS.sub(r"\1:00\2", value)
+        at = parse_instant(text)
+        if at is None and re.match(r"\d{4}-\d\d-\d\dT", text) and not _believed(text):
+            years = f"{EARLIEST_AT.year} to {END_AT.year - 1}"
+            self.fail(f"{value!r} is not from {years}.", param, ctx)
         if at is None:
-            fault = instant_fault(_with_seconds(value))
-            self.fail(f"{value!r} {fault}. Write it as {EXAMPLE}.", param, ctx)
+            self.fail(f"{value!r} is not a date and time. Write it as {EXAMPLE}.", param, ctx)
         return at
 
 
-def _with_seconds(text: str) -> str:
-    """`2026-03-02T09:15+01:00` with the seconds that people leave out; others as they are."""
-    without = len(text) > 16 and text[13] == ":" and text[16] != ":"
-    return f"{text[:16]}:00{text[16:]}" if without else text
+_WITHOUT_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
+_WITHOUT_SECONDS: Final = re.compile(r"^([^T]*T\d\d:\d\d)([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
+
+
+def _believed(text: str) -> bool:
+    """Whether the year is one from which events are taken."""
+    from streams.instants import EARLIEST_AT, END_AT
+
+    return EARLIEST_AT.year <= int(text[:4]) < END_AT.year

@@ -22,6 +22,7 @@ from rules.decisions import Assigned, Breached, Decision, Met, Retracted, StageC
 from rules.events import Event
 from rules.vocabulary import STAGES, Stage
 from rules.wording import printable
+from streams.arguments import read_agreement
 from streams.codec import encode_event
 from streams.feed import Feed
 
@@ -142,7 +143,7 @@ def command(agreement: Path | None, seed: int, leads: int) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     speed = _speed(console)
     path = agreement or _sample()
-    loaded = _load(path)
+    loaded = read_agreement(path)
     feed = Feed(loaded, seed=seed, leads=leads, start_at=START_AT, days=DAYS)
     tally = Tally()
     screen = Screen(console, loaded, speed)
@@ -164,18 +165,6 @@ def _sample() -> Path:
     """The sample agreement, as a path that can be edited where that is short to write."""
     path = Path(str(files("rules") / "agreements" / "acme.yaml"))
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _load(path: Path) -> "Agreement":
-    from rules.loading import load_agreement
-
-    loaded = load_agreement(path.read_bytes(), str(path))
-    if loaded.agreement is None:
-        for diagnostic in loaded.diagnostics:
-            click.echo(str(diagnostic), err=True)
-        click.echo("The agreement cannot run until its errors are mended.", err=True)
-        sys.exit(1)
-    return loaded.agreement
 
 
 def _speed(console: "Console") -> float:

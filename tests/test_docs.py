@@ -104,7 +104,9 @@ def where(block: Block) -> str:
 # --- the agreement's page
 
 
-@pytest.mark.parametrize("block", of_kind("agreement.md", "yaml"), ids=where)
+@pytest.mark.parametrize(
+    "block", [*of_kind("agreement.md", "yaml"), *of_kind("../README.md", "yaml")], ids=where
+)
 def test_an_example_of_the_agreement_loads(block: Block) -> None:
     loaded = load_agreement(in_place(block.text), "agreement.yaml")
     assert loaded.agreement is not None, [str(each) for each in loaded.diagnostics]

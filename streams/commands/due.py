@@ -1,13 +1,14 @@
 """`baton due`: when a deadline falls, and which working intervals were counted (contract, 4)."""
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from streams.arguments import Instant, agreement_option, read_agreement
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -15,35 +16,6 @@ if TYPE_CHECKING:
     from rules.agreement import Agreement
     from rules.calendars import Calendar, Interval
     from rules.durations import Duration
-
-_WRITTEN: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-_WITHOUT_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
-_YEARS: Final = range(1970, 2101)
-
-
-def _instant(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
-    """A date and time with an offset, from 1970 to 2100, as an aware UTC datetime."""
-    if text is None:
-        return None
-    if _WITHOUT_OFFSET.fullmatch(text):
-        written = f"{text[:10]}T{text[11:] or '09:00'}"
-        raise click.BadParameter(
-            f"{text!r} has no offset, so it could be any of many instants. "
-            f"Write it in full, such as {written}+01:00 or {written}Z."
-        )
-    try:
-        at = datetime.fromisoformat(text) if _WRITTEN.fullmatch(text) else None
-    except ValueError:
-        at = None
-    if at is None:
-        raise click.BadParameter(
-            f"{text!r} is not a date and time. Write it as 2026-03-02T09:15:00+01:00."
-        )
-    if at.year not in _YEARS:
-        raise click.BadParameter(f"{text!r} is not from {_YEARS[0]} to {_YEARS[-1]}.")
-    return at.astimezone(UTC)
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, text: str | None) -> "Duration | None":
@@ -61,17 +33,11 @@ def _duration(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
 
 
 @click.command("due")
-@click.option(
-    "--agreement",
-    "agreement_file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The agreement that declares the calendar.",
-)
+@agreement_option("The agreement that declares the calendar.")
 @click.option("--calendar", "calendar_name", required=True, help="Its name, or 'always'.")
-@click.option("--from", "start_at", required=True, callback=_instant, help="When the clock starts.")
+@click.option("--from", "start_at", required=True, type=Instant(), help="When the clock starts.")
 @click.option("--within", callback=_duration, help="The time allowed: 15m, 4h, 2d.")
-@click.option("--until", "end_at", callback=_instant, help="Count the working time up to here.")
+@click.option("--until", "end_at", type=Instant(), help="Count the working time up to here.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def command(
     agreement_file: Path,
@@ -90,7 +56,7 @@ def command(
             "Give either --within, to ask for the due instant, or --until, to ask how much "
             f"working time lies between; {'both were' if within else 'neither was'} given."
         )
-    agreement = _agreement(agreement_file)
+    agreement = read_agreement(agreement_file)
     calendar = _calendar(agreement, calendar_name)
     if within is not None:
         due_at = _due_at(calendar, start_at, within)
@@ -107,17 +73,6 @@ def command(
             _print_json({"working_s": whole, "intervals": _pairs(intervals)})
         else:
             _print_worked(agreement, calendar, start_at, end_at, working_s, intervals)
-
-
-def _agreement(file: Path) -> "Agreement":
-    from rules.loading import load_agreement
-
-    loaded = load_agreement(file.read_bytes(), str(file))
-    if loaded.agreement is None:
-        for diagnostic in loaded.diagnostics:
-            click.echo(str(diagnostic), err=True)
-        raise click.exceptions.Exit(1)
-    return loaded.agreement
 
 
 def _calendar(agreement: "Agreement", name: str) -> "Calendar":

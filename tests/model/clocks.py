@@ -191,5 +191,4 @@ class Ladder(Recycling):
     """The ladder of a breached attempt limit."""
 
 
-
 Timed = Clock | Ladder | Recycling

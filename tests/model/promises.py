@@ -11,7 +11,16 @@ from rules.calendars import ALWAYS, Calendar
 from rules.conditions import Facts
 from rules.events import is_touch
 from rules.vocabulary import ENDED, SALES
-from tests.model.clocks import Clock, Ladder, Recycling, Timed, Timer, Trigger, step_timers
+from tests.model.clocks import (
+    Clock,
+    Ladder,
+    Recycling,
+    Timed,
+    Timer,
+    Trigger,
+    repeat_step,
+    step_timers,
+)
 from tests.model.heat import facts_at
 from tests.model.history import Heard, Lead
 
@@ -45,6 +54,8 @@ class Turn:
     ended: bool = False
     """Won, lost, disqualified or recycled."""
     given_back: GivenBack | None = None
+    reassigns: bool = False
+    """A step that is told at once asks to reassign the lead."""
 
 
 @dataclass(slots=True)
@@ -228,7 +239,22 @@ class Promises:
         timers = step_timers(clause.ladder, turn.now, calendar)
         ladder = Ladder(clause, calendar, turn.now, timers)
         turn.lead.ladders.append(ladder)
+        at_once = [timer for timer in timers if timer.at == turn.now]
+        ladder.timers = [timer for timer in timers if timer not in at_once]
+        for timer in at_once:
+            turn.reassigns |= self.escalate(turn, ladder, timer)
         self.freeze_if_paused(turn.lead, ladder)
+
+    def escalate(self, turn: Turn, timed: Clock | Ladder, timer: Timer) -> bool:
+        """Tell one step, which isn't among the timers any more; whether it asks to reassign."""
+        ladder = timed.clause.ladder
+        again = repeat_step(ladder, timer, timed.calendar)
+        if again is not None:
+            timed.timers.append(again)
+        step = ladder[timer.index]
+        data = {"clause": timed.clause.name, "step": timer.index + 1}
+        self.tell(turn, "sla.escalated", data | {"tell": list(step.tell), "do": step.do})
+        return step.do == "reassign"
 
     def plan_recycling(self, turn: Turn, clause: AttemptClause, last: Heard) -> None:
         assert clause.recycle_after is not None

@@ -53,7 +53,7 @@ from typing import Any
 
 from rules.agreement import Agreement
 from rules.events import CAMPAIGN_EVENTS, REP_EVENTS, Event
-from tests.model.clocks import Clock, Ladder, Timed, Timer, repeat_step
+from tests.model.clocks import Clock, Ladder, Timed, Timer
 from tests.model.heat import changes_after
 from tests.model.history import Heard, Lead
 from tests.model.promises import Turn
@@ -93,7 +93,7 @@ class Reference(Turns):
             self.hear(lead, Heard(self.taken, event, now), now)
             self.wakes.pop(lead.id, None)
         self.drain(now, event.id)
-        self.fire_up_to(now, event.id)
+        self.fire_up_to(now)
         told += self.out
         self.out = []
         return told
@@ -105,7 +105,7 @@ class Reference(Turns):
         told, self.out = self.out, []
         return told
 
-    def fire_up_to(self, at: datetime, cause: str | None = None) -> None:
+    def fire_up_to(self, at: datetime) -> None:
         """Instant by instant; leads first, by id, then the queue (choice 2)."""
         while True:
             due = [(wake, lead.id) for lead in self.leads.values() if (wake := self.wake(lead))]
@@ -113,8 +113,8 @@ class Reference(Turns):
             office_at = self.office.next_change(self.clock_at) if self.clock_at else None
             if lead_at is not None and lead_at <= at and (not office_at or lead_at <= office_at):
                 self.clock_at = max(lead_at, self.clock_at or lead_at)
-                self.fire(self.leads[lead_id], self.clock_at, cause)
-                self.drain(self.clock_at, cause)
+                self.fire(self.leads[lead_id], self.clock_at)
+                self.drain(self.clock_at, None)
             elif office_at is not None and office_at <= at:
                 self.clock_at = office_at
                 self.drain(office_at, None)
@@ -134,7 +134,7 @@ class Reference(Turns):
             self.wakes[lead.id] = min(instants, default=None)
         return self.wakes[lead.id]
 
-    def fire(self, lead: Lead, at: datetime, cause: str | None = None) -> None:
+    def fire(self, lead: Lead, at: datetime) -> None:
         """Deadlines, warnings and ladders; a pause's end; temperature and stages; recycling."""
         reassigning: list[tuple[Timed, Timer]] = []
         while (due := self.next_timer(lead, at)) is not None:
@@ -143,11 +143,11 @@ class Reference(Turns):
             if timer.kind == "step" and timed.clause.ladder[timer.index].do == "reassign":
                 reassigning.append(due)
             else:
-                self.fire_timer(self.turn(lead, at, None, cause), timed, timer)
+                self.fire_timer(self.turn(lead, at, None, None), timed, timer)
         if lead.pause.until_at is not None and lead.pause.until_at <= at:
             self.promises.resume(lead, lead.pause.until_at)
         lead.last_at = at
-        turn = self.turn(lead, at, None, cause)
+        turn = self.turn(lead, at, None, None)
         self.settle_temperature(turn)
         self.try_stages(turn)
         self.route(turn)
@@ -155,9 +155,9 @@ class Reference(Turns):
         for recycling in list(lead.recyclings):
             if recycling.timers[0].at is not None and recycling.timers[0].at <= at:
                 lead.recyclings.remove(recycling)
-                self.recycle_used_up(self.turn(lead, at, None, cause))
+                self.recycle_used_up(self.turn(lead, at, None, None))
         for timed, timer in reassigning:
-            self.fire_timer(self.turn(lead, at, None, cause), timed, timer)
+            self.fire_timer(self.turn(lead, at, None, None), timed, timer)
         self.wakes.pop(lead.id, None)
 
     def next_timer(self, lead: Lead, at: datetime) -> tuple[Timed, Timer] | None:
@@ -187,8 +187,9 @@ class Reference(Turns):
             timed.breach(turn.now)
             self.tell_late(turn, timed)
             self.promises.look_at_evidence(turn, timed.clause)
-        elif isinstance(timed, Clock | Ladder):
-            self.escalate(turn, timed, timer)
+        elif isinstance(timed, Clock | Ladder) and self.promises.escalate(turn, timed, timer):
+            self.reassign(turn)
+            self.promises.judge(turn)
 
     def tell_late(self, turn: Turn, clock: Clock) -> None:
         lead = turn.lead
@@ -205,18 +206,6 @@ class Reference(Turns):
         }
         self.tell(turn, "sla.breached", data)
 
-    def escalate(self, turn: Turn, timed: Clock | Ladder, timer: Timer) -> None:
-        ladder = timed.clause.ladder
-        again = repeat_step(ladder, timer, timed.calendar)
-        if again is not None:
-            timed.timers.append(again)
-        step = ladder[timer.index]
-        data = {"clause": timed.clause.name, "step": timer.index + 1}
-        self.tell(turn, "sla.escalated", data | {"tell": list(step.tell), "do": step.do})
-        if step.do == "reassign":
-            self.reassign(turn)
-            self.promises.judge(turn)
-
     # The queue
 
     def drain(self, now: datetime, cause: str | None) -> None:
@@ -229,7 +218,7 @@ class Reference(Turns):
             lead = self.leads[waiting.lead_id]
             wake = self.wake(lead)
             if wake is not None and wake <= now:
-                self.fire(lead, now, cause)
+                self.fire(lead, now)
                 return True
             choice = self.office.choose(lead, waiting.team, now)
             if choice.rep is not None:

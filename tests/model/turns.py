@@ -30,7 +30,8 @@ class Turns:
         before = opinion(self.agreement, lead, now)
         assert before[0] == lead.temperature, "what time changed was told at its instant"
         lead.heard.append(heard)
-        lead.asleep = False
+        if event.time_at >= lead.cycle_at:
+            lead.asleep = False
         lead.last_at = now
         turn = self.turn(lead, now, heard, event.id)
         if event.type in ("lead.paused", "lead.resumed"):
@@ -42,6 +43,10 @@ class Turns:
         given_back = self.change_by_event(turn, heard)
         self.route(turn, given_back)
         self.promises.judge(turn)
+        if turn.reassigns:
+            turn = self.turn(lead, now, None, event.id)
+            self.reassign(turn)
+            self.promises.judge(turn)
 
     def turn(self, lead: Lead, now: datetime, event: Heard | None, cause: str | None) -> Turn:
         return Turn(lead, now, event, cause, len(lead.told))
@@ -203,9 +208,7 @@ class Turns:
         turn.lead.team, turn.lead.rule = rule.team, rule.name
         self.tell(turn, "lead.queued", {"team": rule.team, "rule": rule.name})
 
-    def assign(
-        self, turn: Turn, choice: Choice, rule: str | None, was: str | None = None
-    ) -> None:
+    def assign(self, turn: Turn, choice: Choice, rule: str | None, was: str | None = None) -> None:
         lead = turn.lead
         assert choice.rep is not None
         data = {"rep": choice.rep, "team": choice.team, "rule": rule, "was": was}
