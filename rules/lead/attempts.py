@@ -57,11 +57,11 @@ def nth_at(attempts: Attempts, n: int) -> datetime:
 
 
 def split(attempts: Attempts, at: datetime) -> tuple[Attempts, Attempts]:
-    """The attempts before `at`, and those from `at` on, as two cycles remember them."""
-    older = tuple(each for each in attempts.newest if each.time_at < at)
-    newer = tuple(each for each in attempts.newest if each.time_at >= at)
+    """The attempts up to `at`, and those after it, as two cycles remember them."""
+    older = tuple(each for each in attempts.newest if each.time_at <= at)
+    newer = tuple(each for each in attempts.newest if each.time_at > at)
     connected = attempts.connected_at
-    early = connected is not None and connected < at
+    early = connected is not None and connected <= at
     return (
         Attempts(older, attempts.older, connected if early else None),
         Attempts(newer, {}, None if early else connected),

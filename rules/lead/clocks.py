@@ -251,7 +251,11 @@ def _since(
     lead: Lead, clause: DeadlineClause, trigger: Trigger, later: tuple[Trigger, ...]
 ) -> list[Evidence]:
     """Evidence since the start event: of the same turn, or known before a start reported late."""
-    known = [each for each in lead.seen.get(clause.name, ()) if each.time_at > trigger.time_at]
+    known = [
+        each
+        for each in lead.seen.get(clause.name, ())
+        if each.time_at >= trigger.time_at and each.id != trigger.id
+    ]
     for each in later:
         if evidence.serves(clause.ends, each):
             found = evidence.of(clause.ends, each)

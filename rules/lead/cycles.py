@@ -51,7 +51,7 @@ def recycle(
     book = turn.book
     old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life)
     old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
-    kept = old.horizon if old.horizon and old.horizon.stated_at >= start_at else None
+    kept = old.horizon if old.horizon and old.horizon.stated_at > start_at else None
     remembered = turn.revise(
         old,
         trails=old_trails,

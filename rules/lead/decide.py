@@ -23,6 +23,7 @@ from rules.lead import (
     timers,
     trails,
 )
+from rules.lead.quiet import quiet
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Attempt, Lead, Trigger
 from rules.lead.turn import Outcome, Turn
@@ -41,11 +42,17 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     if lead is None:
         lead = Lead(id=event.subject)
     kind = event.type
-    if is_touch(kind) and not _matters(book, lead, kind):
+    touch = is_touch(kind)
+    concerns = not touch or _concerns_clauses(book, lead, kind)
+    if not concerns and not lead.resting and kind not in book.plans:
         return Outcome(lead, (), ())
     if event.time_at > now:
         # A source whose clock is ahead: nothing happened after it became known.
         event = Event(event.id, event.source, kind, event.subject, now, event.data)
+    if not concerns:
+        after = quiet(book, lead, event, now)
+        if after is not None:
+            return Outcome(after, (), ())
     turn = Turn.of(book, lead, now, event.id)
     draft = turn.lead
     if draft.resting and _of_this_cycle(draft, event):
@@ -59,27 +66,23 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     _move(turn, event)
     if turn.stage_reached:
         handoff.seek(turn)
-    if kind in book.triggers or (book.counting and is_touch(kind) and _counts_touches(book, lead)):
+    if kind in book.triggers or (touch and concerns):
         turn.triggers.insert(0, Trigger(kind, event.time_at, event.id, event.data))
     clocks.judge(turn, attempted)
     return _close(turn)
 
 
-def _matters(book: Rulebook, lead: Lead, kind: str) -> bool:
-    """Whether a touch of this type can change anything about the lead."""
-    if kind in book.plans or kind in book.triggers or lead.resting:
+def _concerns_clauses(book: Rulebook, lead: Lead, kind: str) -> bool:
+    """Whether a touch of this type starts or ends a clause, or counts for one of the lead's."""
+    if kind in book.triggers:
         return True
-    return bool(book.counting) and _counts_touches(book, lead)
-
-
-def _counts_touches(book: Rulebook, lead: Lead) -> bool:
-    """Whether a clause that counts any touch has, or had, a clock for the lead."""
-    if not lead.clocks and not lead.past:
+    counting = book.counting.values()
+    if not counting or not (lead.clocks or lead.past):
         return False
-    for name in book.counting.values():
+    for name in counting:
         if name in lead.clocks:
             return True
-    return any(clock.clause in book.counting.values() for clock in lead.past)
+    return any(clock.clause in counting for clock in lead.past)
 
 
 def _of_this_cycle(lead: Lead, event: Event) -> bool:

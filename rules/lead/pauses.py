@@ -52,7 +52,7 @@ def _stop_others(turn: Turn, from_at: datetime) -> None:
 
 def resume(turn: Turn, stated_at: datetime) -> None:
     """`lead.resumed`: the clocks go on from now."""
-    if turn.lead.paused and _newest(turn, stated_at):
+    if _newest(turn, stated_at) and turn.lead.paused:
         go_on(turn)
 
 

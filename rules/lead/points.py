@@ -5,6 +5,7 @@ compared as whole numbers, halves up; what touches earned halves every half-life
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import floor, log2
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from rules.agreement import PointRules
 from rules.conditions import Facts
 from rules.lead.rulebook import Rulebook
-from rules.lead.state import Lead
+from rules.lead.state import Lead, Trail
 from rules.lead.trails import points_at
 from rules.wording import number
 
@@ -25,11 +26,11 @@ def whole(points: float) -> int:
     return floor(points + 0.5)
 
 
-def from_touches(lead: Lead, rules: PointRules, at: datetime) -> float:
+def from_touches(trails: Mapping[str, Trail], rules: PointRules, at: datetime) -> float:
     """What all touches of the cycle are worth at `at`."""
     total = 0.0
     half_life = rules.half_life
-    for trail in lead.cycle.trails.values():
+    for trail in trails.values():
         if trail.worth is not None:
             total += points_at(trail.worth, at, half_life)
     return total
@@ -93,7 +94,7 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if each.when.holds(facts):
             why = ", ".join(each.when.reasons(facts))
             lines.append(f"{number(each.points)} points because {why}")
-    total = whole(from_touches(lead, rules, at) + from_profile(rules, facts))
+    total = whole(from_touches(lead.cycle.trails, rules, at) + from_profile(rules, facts))
     return (*lines, f"{total} points in all")
 
 

@@ -121,7 +121,7 @@ def _plans(agreement: Agreement) -> dict[str, TouchPlan]:
 
 
 def _plan(keep: int, points: TouchPoints | None) -> TouchPlan:
-    if points is None or points.at_most is None:
+    if points is None or points.at_most is None or points.points <= 0:
         return TouchPlan(keep, points, 0 if points is None else RECENT, points is not None)
     return TouchPlan(keep, points, ceil(points.at_most / points.points), False)
 

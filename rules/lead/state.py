@@ -213,7 +213,11 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     temperature_by: TemperatureSource | None = None
     temperature_at: datetime | None = None
     """When temperature or points next change though nothing happens."""
+    opinions_at: datetime | None = None
+    """The same of the sources other than points alone."""
     points: int = 0
+    profile_points: float = 0.0
+    """The part of the points that the profile is worth."""
     stage: Stage = "contact"
     resting: bool = False
     """Recycled, and no event of the new cycle has come yet: stages are not tried."""

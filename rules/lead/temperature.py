@@ -19,6 +19,7 @@ from rules.decisions import TemperatureChanged
 from rules.lead import points as points_source
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Horizon, Lead, Touched
+from rules.lead.timers import earlier
 from rules.lead.turn import Turn
 from rules.vocabulary import TEMPERATURES, Temperature, TemperatureSource
 from rules.wording import moment, number, printable
@@ -120,8 +121,9 @@ def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
 
 def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
     """The hottest level whose points are reached, and the whole points."""
-    touches = points_source.from_touches(turn.lead, rules, turn.now)
+    touches = points_source.from_touches(turn.lead.cycle.trails, rules, turn.now)
     profile = points_source.from_profile(rules, turn.facts()) if rules.profile else 0.0
+    turn.lead.profile_points = profile
     total = points_source.whole(touches + profile)
     level: Temperature | None = None
     for name, least in rules.levels:
@@ -144,12 +146,6 @@ def _opinion(turn: Turn, source: TemperatureSource) -> Opinion:
     return _touches(rules.touches, turn.lead, turn.now)
 
 
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    if one is None or other is None:
-        return one or other
-    return min(one, other)
-
-
 def update(turn: Turn) -> None:
     """Take every source's opinion anew, and decide the change if there is one."""
     rules = turn.book.agreement.temperature
@@ -162,7 +158,6 @@ def update(turn: Turn) -> None:
     points: Opinion | None = None
     if rules.points is not None:
         points, total = _points(turn, rules.points)
-        changes_at = points.changes_at
         if total != lead.points:
             marks = turn.book.boundaries
             if bisect_right(marks, total) != bisect_right(marks, lead.points):
@@ -174,12 +169,13 @@ def update(turn: Turn) -> None:
             opinion = points
         else:
             opinion = _opinion(turn, source)
-            changes_at = _earlier(changes_at, opinion.changes_at)
+            changes_at = earlier(changes_at, opinion.changes_at)
         if _HEAT[opinion.temperature] > _HEAT[temperature]:
             temperature, by = opinion.temperature, source
             if not rules.highest:
                 break
-    lead.temperature_at = changes_at
+    lead.opinions_at = changes_at
+    lead.temperature_at = earlier(changes_at, points.changes_at) if points else changes_at
     if temperature != lead.temperature:
         was = lead.temperature
         lead.temperature, lead.temperature_by = temperature, by

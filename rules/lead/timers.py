@@ -118,10 +118,14 @@ def set_alarm(lead: Lead, was: Lead) -> None:
     )
     if not same:
         lead.promises_at = _promises_at(lead)
-    first, other = lead.promises_at, lead.temperature_at
-    if first is None or (other is not None and other < first):
-        first = other
-    lead.wake_at = first
+    lead.wake_at = earlier(lead.promises_at, lead.temperature_at)
+
+
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two moments that may never come."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)
 
 
 def _promises_at(lead: Lead) -> datetime | None:

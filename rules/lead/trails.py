@@ -146,22 +146,22 @@ def split(
     plans: Mapping[str, TouchPlan],
     half_life: timedelta | None,
 ) -> tuple[dict[str, Trail], dict[str, Trail]]:
-    """The trails before `at`, and those from `at` on, as two cycles remember them."""
+    """The trails up to `at`, and those after it, as two cycles remember them."""
     older: dict[str, Trail] = {}
     newer: dict[str, Trail] = {}
     for kind, trail in trails.items():
-        if trail.last_at < at:
+        if trail.last_at <= at:
             older[kind] = trail
             continue
         after = Trail(
             trail.last_at,
-            tuple(touch for touch in trail.newest if touch.time_at >= at),
-            tuple(time_at for time_at in trail.earned if time_at >= at),
+            tuple(touch for touch in trail.newest if touch.time_at > at),
+            tuple(time_at for time_at in trail.earned if time_at > at),
         )
         before = Trail(
             trail.last_at,
-            tuple(touch for touch in trail.newest if touch.time_at < at),
-            tuple(time_at for time_at in trail.earned if time_at < at),
+            tuple(touch for touch in trail.newest if touch.time_at <= at),
+            tuple(time_at for time_at in trail.earned if time_at <= at),
             trail.pool,
         )
         newer[kind] = _with_worth(after, plans.get(kind), half_life)

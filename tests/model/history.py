@@ -43,7 +43,7 @@ class Before:
     team: str | None
     rule: str | None
     recycled: bool
-    cycle_at: datetime
+    cycle: Moment
     had: set[str]
     limits: set[tuple[str, str]]
     used_up: set[str]
@@ -73,7 +73,7 @@ class Lead:
     team: str | None = None
     rule: str | None = None
     had: set[str] = field(default_factory=set)
-    cycle_at: datetime = BEFORE_ALL[0]
+    cycle: Moment = BEFORE_ALL
     before: list[Before] = field(default_factory=list)
     asleep: bool = False
     """Recycled, and no event since: stages aren't tried."""
@@ -92,7 +92,7 @@ class Lead:
         return self.heard[-1].no if self.heard else -1
 
     def in_cycle(self) -> Iterator[Heard]:
-        return (heard for heard in self.heard if heard.event.time_at >= self.cycle_at)
+        return (heard for heard in self.heard if heard.moment > self.cycle)
 
     def touches(self) -> list[Heard]:
         return [heard for heard in self.in_cycle() if is_touch(heard.event.type)]

@@ -74,7 +74,7 @@ class Player:
         due = [at for at in (*wakes, office_at) if at is not None and at > self.now]
         if not due:
             return self.now + timedelta(hours=1)
-        at = min(due)
+        at: datetime = min(due)
         if at.microsecond:  # a decay: how many microseconds it takes is nobody's business
             at = at.replace(microsecond=0) + timedelta(seconds=1)
         if gap == "before next":

@@ -83,8 +83,8 @@ def evidence_since(lead: Lead, ends: Ends, trigger: Trigger) -> list[Evidence]:
         if wanted and late_enough and heard.no != trigger.event_no:
             found.append(Evidence(event.time_at, heard.no, event.id, event.type, event.data))
     for told, no in zip(lead.told, lead.told_after, strict=True):
-        after = told.time_at > trigger.evidence_from or (
-            told.time_at == trigger.evidence_from and told.sequence > trigger.sequence
+        after = told.time_at >= trigger.evidence_from and (
+            not trigger.by_decision or told.sequence > trigger.sequence
         )
         if told.type == ends.event and after:
             found.append(Evidence(told.time_at, no, told.cause or "", told.type, told.data))
@@ -123,16 +123,21 @@ class Promises:
         return person.calendar if person and person.calendar else ALWAYS
 
     def judge(self, turn: Turn) -> None:
-        """Clause by clause in the order of the file: evidence, then endings, then a start."""
+        """Clause by clause: evidence, then endings, then starts; an ending ends all first."""
         facts = facts_at(self.agreement, turn.lead, turn.now)
         if turn.ended:
             self.forget(turn)
+            for clause in self.deadlines:
+                self.look_at_evidence(turn, clause)
+            for clause in self.deadlines:
+                self.end(turn, clause, facts)
         for clause in self.agreement.clauses:
             if isinstance(clause, AttemptClause):
                 self.count_attempts(turn, clause, facts)
                 continue
-            self.look_at_evidence(turn, clause)
-            self.end(turn, clause, facts)
+            if not turn.ended:
+                self.look_at_evidence(turn, clause)
+                self.end(turn, clause, facts)
             self.start(turn, clause, facts)
 
     def forget(self, turn: Turn) -> None:
@@ -306,6 +311,8 @@ class Promises:
 
     def trigger(self, turn: Turn, clause: DeadlineClause) -> Trigger | None:
         if turn.event is not None and turn.event.event.type == clause.starts:
+            if turn.event.moment < turn.lead.cycle and not turn.ended:
+                return None
             return Trigger(turn.event.event.time_at, turn.event.no, False, turn.first)
         for told in turn.lead.told[turn.first :]:
             if told.type == clause.starts:

@@ -166,10 +166,13 @@ def openings(agreement: Agreement) -> st.SearchStrategy[list[Move]]:
     def made(subject: str, picked: list[int], gap: timedelta) -> list[Move]:
         return [Move(subject, *kinds[index], gap, timedelta(0)) for index in picked]
 
+    def joined(parts: list[list[Move]]) -> list[Move]:
+        return [move for part in parts for move in part]
+
     picks = st.lists(st.integers(0, len(kinds) - 1), min_size=1, max_size=4, unique=True)
     gap = st.sampled_from([timedelta(0), MINUTE, HOUR])
     one = st.builds(made, st.sampled_from(LEADS), picks, gap)
-    return st.lists(one, min_size=1, max_size=3).map(lambda each: sum(each, []))
+    return st.lists(one, min_size=1, max_size=3).map(joined)
 
 
 def stories(agreement: Agreement) -> st.SearchStrategy[tuple[datetime, list[Move]]]:

@@ -6,7 +6,7 @@ from typing import Any
 from rules.agreement import Agreement
 from rules.vocabulary import ENDED, FUNNEL, Stage
 from tests.model.heat import facts_at, opinion
-from tests.model.history import Before, Heard, Lead
+from tests.model.history import Before, Heard, Lead, Moment
 from tests.model.office import Choice, Office, Waiting
 from tests.model.promises import GivenBack, Promises, Turn
 from tests.model.told import Told
@@ -30,7 +30,7 @@ class Turns:
         before = opinion(self.agreement, lead, now)
         assert before[0] == lead.temperature, "what time changed was told at its instant"
         lead.heard.append(heard)
-        if event.time_at >= lead.cycle_at:
+        if heard.moment > lead.cycle:
             lead.asleep = False
         lead.last_at = now
         turn = self.turn(lead, now, heard, event.id)
@@ -122,16 +122,16 @@ class Turns:
             attempts=len(tries),
             connected=any(each.event.data.get("outcome") == "connected" for each in tries),
         )
-        self.recycle(turn, reason, len(tries), max(lead.cycle_at, heard.event.time_at))
+        self.recycle(turn, reason, len(tries), max(lead.cycle, heard.moment))
 
     def recycle_used_up(self, turn: Turn) -> None:
         lead = turn.lead
         if lead.connected() or lead.stage not in FUNNEL[: FUNNEL.index("opportunity")]:
             return
-        self.recycle(turn, "attempts_used_up", len(lead.attempts()), turn.now)
+        self.recycle(turn, "attempts_used_up", len(lead.attempts()), (turn.now, lead.newest_no))
         self.promises.judge(turn)
 
-    def recycle(self, turn: Turn, reason: str, attempts: int, cycle_at: datetime) -> None:
+    def recycle(self, turn: Turn, reason: str, attempts: int, cycle: Moment) -> None:
         lead = turn.lead
         self.remember(lead, recycled=True)
         self.office.leave_queue(lead)
@@ -140,14 +140,14 @@ class Turns:
         turn.entered, turn.ended = False, True
         lead.owner, lead.team, lead.rule = None, None, None
         lead.had, lead.limits, lead.used_up = set(), set(), set()
-        lead.cycle_at, lead.asleep = cycle_at, True
+        lead.cycle, lead.asleep = cycle, True
         self.settle_temperature(turn)
 
     def remember(self, lead: Lead, recycled: bool) -> None:
         lead.before.append(
             Before(
                 lead.stage, lead.owner, lead.team, lead.rule, recycled,
-                lead.cycle_at, lead.had, lead.limits, lead.used_up,
+                lead.cycle, lead.had, lead.limits, lead.used_up,
             )
         )  # fmt: skip
 
@@ -158,7 +158,7 @@ class Turns:
         turn.ended = True
         self.enter(turn, before.stage)
         if before.recycled:
-            lead.cycle_at, lead.had = before.cycle_at, before.had
+            lead.cycle, lead.had = before.cycle, before.had
             lead.limits |= before.limits
             lead.used_up |= before.used_up
             lead.owner = None

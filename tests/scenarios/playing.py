@@ -82,9 +82,9 @@ def looked_at(scenario: Scenario, decisions: list[Decision]) -> list[Decision]:
 
 def faults(line: Line, got: Decision) -> list[str]:
     """What of a decision is not as `line` says."""
-    found: list[str] = []
     if (line.at, line.subject, line.word) != (got.time_at, got.subject, got.type):
-        found.append("another decision, lead or time")
+        return ["another decision, lead or time"]
+    found: list[str] = []
     data = msgspec.structs.asdict(got.data)
     for name, value in line.data.items():
         if name not in data:

@@ -97,6 +97,8 @@ def played(place: str, default: str, written: Written) -> Scenario:
     agreement = agreement_of(written.agreement or default, yaml.safe_dump(written.changes))
     reader = Reader(agreement.timezone)
     given = reader.lines(written.given)
+    if [line.at for line in given] != sorted(line.at for line in given):
+        raise ValueError(f"{place}: the log takes events in the order of their times")
     until = reader.moment(written.until) if written.until else None
     first = given[0].at.astimezone(agreement.timezone).date() if given else None
     again = Reader(agreement.timezone, first)
