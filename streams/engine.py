@@ -25,6 +25,7 @@ from rules.router.state import RouterState
 
 REMEMBERED: Final = timedelta(days=35)
 """How long an event is known by its subject, source and id (contract, section 1)."""
+_NOT_OF_LEADS: Final = REP_EVENTS | CAMPAIGN_EVENTS
 _MOST_AT_ONCE: Final = 10_000
 """Wake-ups of one lead at one instant; more would be an endless loop."""
 
@@ -32,21 +33,28 @@ Mark = tuple[str, str, str]
 
 
 class Seen:
-    """Which events have been taken within `REMEMBERED`: two generations, the older one dropped."""
+    """Which events have been taken within `REMEMBERED`: two generations, the older one dropped.
+
+    A generation lasts as long as an event is remembered, so that whatever is in
+    the newer one is known, and only the older one's moments have to be looked at.
+    """
 
     def __init__(self) -> None:
         self.newer: dict[Mark, datetime] = {}
         self.older: dict[Mark, datetime] = {}
-        self.since_at: datetime | None = None
+        self.next_at: datetime | None = None
 
     def repeats(self, event: Event, now: datetime) -> bool:
         """Whether the event was taken before; if not, it is from now on."""
-        if self.since_at is None or now - self.since_at >= REMEMBERED:
-            self.older, self.newer, self.since_at = self.newer, {}, now
+        if self.next_at is None or now >= self.next_at:
+            self.older, self.newer, self.next_at = self.newer, {}, now + REMEMBERED
         mark = (event.subject, event.source, event.id)
-        taken_at = self.newer.get(mark) or self.older.get(mark)
-        if taken_at is not None and now - taken_at < REMEMBERED:
+        if mark in self.newer:
             return True
+        if self.older:
+            taken_at = self.older.get(mark)
+            if taken_at is not None and now - taken_at < REMEMBERED:
+                return True
         self.newer[mark] = now
         return False
 
@@ -59,7 +67,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     router: RouterState
     newer: list[tuple[Mark, datetime]]
     older: list[tuple[Mark, datetime]]
-    since_at: datetime | None
+    next_at: datetime | None
 
     def encode(self) -> bytes:
         """The snapshot as bytes; `decode_snapshot` reads them."""
@@ -91,7 +99,7 @@ class Engine:
         engine.router.state = snapshot.router
         engine._seen.newer = dict(snapshot.newer)
         engine._seen.older = dict(snapshot.older)
-        engine._seen.since_at = snapshot.since_at
+        engine._seen.next_at = snapshot.next_at
         for lead in engine.leads.values():
             engine._await(lead)
         return engine
@@ -105,7 +113,7 @@ class Engine:
             self.router.state,
             list(seen.newer.items()),
             list(seen.older.items()),
-            seen.since_at,
+            seen.next_at,
         )
 
     def take(self, event: Event, now: datetime) -> list[Decision]:
@@ -118,18 +126,24 @@ class Engine:
         assert self.now is not None
         if self._seen.repeats(event, self.now):
             return decisions
-        if event.type in REP_EVENTS:
-            self._carry(self.router.hear(_availability(event), self.now), decisions)
-        elif event.type not in CAMPAIGN_EVENTS:
-            known = self.leads.get(event.subject)
-            outcome = lead_rules.decide(self.book, known, event, self.now)
-            if outcome.lead is not known:
-                self._settle(outcome, decisions)
+        if event.type in _NOT_OF_LEADS:
+            if event.type in REP_EVENTS:
+                self._carry(self.router.hear(_availability(event), self.now), decisions)
+            return decisions
+        known = self.leads.get(event.subject)
+        outcome = lead_rules.decide(self.book, known, event, self.now)
+        if outcome.lead is not known:
+            self._ask(self._keep(outcome, decisions), decisions)
         return decisions
 
     def run_until(self, at: datetime) -> list[Decision]:
         """Move the clock to `at`, firing everything that falls due up to then, in order."""
         decisions: list[Decision] = []
+        wakes, router_at = self._wakes, self.router.state.wake_at
+        if (not wakes or wakes[0][0] > at) and (router_at is None or router_at > at):
+            if self.now is None or at > self.now:
+                self.now = at
+            return decisions
         while (due := self._next_due()) is not None and due[0] <= at:
             self.now = due_at = max(due[0], self.now) if self.now is not None else due[0]
             if due[1] is None:
@@ -159,7 +173,7 @@ class Engine:
             lead = self.leads[lead_id]
             if lead.wake_at is None or lead.wake_at > at:
                 return
-            self._settle(lead_rules.wake(self.book, lead, at), decisions)
+            self._ask(self._keep(lead_rules.wake(self.book, lead, at), decisions), decisions)
         raise AssertionError(f"lead {lead_id!r} wants to be woken at {at} for ever")
 
     def _await(self, lead: Lead) -> None:
@@ -174,10 +188,6 @@ class Engine:
             self._await(lead)
         decisions.extend(outcome.decisions)
         return outcome.requests
-
-    def _settle(self, outcome: Outcome, decisions: list[Decision]) -> None:
-        """Keep an outcome, and carry its requests to the router and the answers to leads."""
-        self._ask(self._keep(outcome, decisions), decisions)
 
     def _carry(self, answers: list[Answer], decisions: list[Decision]) -> None:
         """Bring the router's answers to their leads, one after the other."""

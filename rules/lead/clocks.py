@@ -6,22 +6,21 @@ lead, of the owner), then starts, then whether `when` holds (contract, section 2
 'Clauses with a deadline' and 'Fine points').
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from rules.agreement import Clause, DeadlineClause
-from rules.calendars import Calendar
+from rules.agreement import DeadlineClause
 from rules.decisions import DATA_TYPES, Cancelled, Met, Retracted, Started
 from rules.events import is_touch
-from rules.lead import evidence, limits, pauses
+from rules.lead import deadlines, evidence, limits, pauses
 from rules.lead.handoff import awaits_assignment
 from rules.lead.rulebook import stops
 from rules.lead.state import Clock, Evidence, Lead, Reminder, Trigger
 from rules.lead.turn import Turn
-from rules.wording import moment, span
 
+_HANDOVER: Final = "lead.assigned"
 _NONE: Final[frozenset[int]] = frozenset()
 PAST_KEPT: Final = 8
 """Clocks that are over and remembered, per clause."""
@@ -48,15 +47,16 @@ def judge(turn: Turn, attempted: str | None) -> None:
         return
     lead.clocks = dict(lead.clocks)
     clauses = [turn.book.clauses[place] for place in sorted(concerned)]
-    if ended:
-        _end(turn, clauses, triggers)
-    for clause in clauses:
-        if isinstance(clause, DeadlineClause):
-            if not ended:
-                _weigh(turn, clause, triggers)
-            _start(turn, clause, triggers)
+    promises = [clause for clause in clauses if isinstance(clause, DeadlineClause)]
+    for clause in promises:
+        _weigh(turn, clause, triggers)
+    for clause in promises:
+        _end(turn, clause, triggers, ended=ended)
+    for each in clauses:
+        if isinstance(each, DeadlineClause):
+            _start(turn, each, triggers)
         else:
-            limits.judge(turn, clause, attempted)
+            limits.judge(turn, each, attempted)
 
 
 def _concerned(
@@ -78,15 +78,6 @@ def _concerned(
     return concerned
 
 
-def _end(turn: Turn, clauses: list[Clause], triggers: tuple[Trigger, ...]) -> None:
-    """The lead ended, was recycled or reopened: every clock goes before any is started."""
-    word = turn.ended.word if turn.ended else "reopened"
-    for clause in clauses:
-        if isinstance(clause, DeadlineClause):
-            _weigh(turn, clause, triggers)
-            _drop(turn, clause, f"the lead is {word}")
-
-
 def _weigh(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...]) -> None:
     """Look for evidence."""
     for trigger in triggers:
@@ -96,13 +87,39 @@ def _weigh(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...]) ->
                 _consider(turn, clause, trigger, found)
 
 
+def _end(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...], *, ended: bool) -> None:
+    """End the clock with the lead, with its owner, or because `when` no longer holds."""
+    clock = turn.lead.clocks.get(clause.name)
+    if clock is None:
+        return
+    if ended:
+        _drop(turn, clause, f"the lead is {turn.ended.word if turn.ended else 'reopened'}")
+    elif clause.starts == _HANDOVER and any(each.type == _HANDOVER for each in triggers):
+        _drop(turn, clause, f"handed over to {turn.lead.owner}, whose clock starts anew")
+    elif clock.state == "running" and turn.facts_changed:
+        _stop_unless(turn, clause, clock)
+
+
+def _stop_unless(turn: Turn, clause: DeadlineClause, clock: Clock) -> None:
+    """Cancel a running clock whose `when` no longer holds; it may start again."""
+    if clause.when is None or clause.when.holds(turn.facts()):
+        return
+    _cancel(turn, clause, (f"it no longer holds that {clause.when.text}",))
+    turn.lead.clocks[clause.name] = Clock(
+        clause=clause.name, state="armed", since_at=clock.since_at, evidence=clock.evidence
+    )
+
+
 def _start(turn: Turn, clause: DeadlineClause, triggers: tuple[Trigger, ...]) -> None:
-    """Look for the start event, and whether `when` has come to hold or no longer does."""
+    """Look for the start event, and whether a clock's `when` has come to hold."""
     for place, trigger in enumerate(triggers):
         if trigger.type == clause.starts:
             _start_event(turn, clause, trigger, triggers[place + 1 :])
-    if turn.facts_changed and clause.when is not None:
-        _ask_again(turn, clause)
+    clock = turn.lead.clocks.get(clause.name)
+    if clock is None or clock.state != "armed" or not turn.facts_changed:
+        return
+    if clause.when is not None and clause.when.holds(turn.facts()):
+        run(turn, clause, clock)
 
 
 def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evidence) -> None:
@@ -146,16 +163,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
 def _met(
     turn: Turn, clause: DeadlineClause, clock: Clock, met_at: datetime, owner: str | None
 ) -> None:
-    zone = turn.book.agreement.timezone
-    used = working_time(turn, clause, clock, met_at)
-    late = clock.due_at is not None and met_at >= clock.due_at
-    took = span(used.total_seconds())
-    because = (
-        f"{clause.ends.event or 'touches'} on {moment(met_at, zone)}",
-        f"late: it took {took}, {clause.within.words} were promised"
-        if late
-        else f"{took} of the {clause.within.words} used",
-    )
+    used = deadlines.working_time(turn, clause, clock, met_at)
     turn.decide(
         Met(
             clause=clause.name,
@@ -163,7 +171,7 @@ def _met(
             due=clock.due_at,
             met_at=met_at,
             working_s=used.total_seconds(),
-            because=because,
+            because=deadlines.met(turn, clause, clock, met_at, used),
         )
     )
 
@@ -172,28 +180,11 @@ def _retract(
     turn: Turn, clause: DeadlineClause, clock: Clock, trigger: Trigger, owner: str | None
 ) -> None:
     assert clock.due_at is not None
-    zone = turn.book.agreement.timezone
-    because = (
-        f"{trigger.type} on {moment(trigger.time_at, zone)} became known only now",
-        f"it was before the deadline on {moment(clock.due_at, zone)}",
-    )
+    because = deadlines.retracted(turn, trigger, clock.due_at)
     turn.decide(Retracted(clause=clause.name, evidence=trigger.id, because=because))
     kept_at = evidence.kept_at(clock, clause.ends)
     assert kept_at is not None
     _met(turn, clause, clock, kept_at, owner)
-
-
-def working_time(turn: Turn, clause: DeadlineClause, clock: Clock, until_at: datetime) -> timedelta:
-    """Working time from the clock's start to `until_at`, pauses left out."""
-    calendar = turn.book.calendar(clock.calendar)
-    start_at = clock.started_at
-    if start_at is None or until_at <= start_at:
-        return timedelta()
-    used = calendar.elapsed(start_at, until_at)
-    for pause in turn.lead.pauses if stops(clause) else ():
-        ended_at = until_at if pause.until_at is None else min(until_at, pause.until_at)
-        used -= calendar.elapsed(max(start_at, pause.from_at), ended_at)
-    return used
 
 
 def _remember(turn: Turn, clock: Clock) -> None:
@@ -228,13 +219,12 @@ def _start_event(
     """The start event came: the clock runs if `when` holds, and waits for it if not."""
     lead = turn.lead
     cycle_at = lead.cycle.started_at
-    if trigger.id and cycle_at is not None and trigger.time_at < cycle_at:
+    early = trigger.id and cycle_at is not None and trigger.time_at < cycle_at
+    if early and turn.ended is None:
         return
     clock = lead.clocks.get(clause.name)
     if clock is not None and clock.state != "armed":
-        if clause.starts != "lead.assigned":
-            return
-        _drop(turn, clause, f"handed over to {lead.owner}, whose clock starts anew")
+        return
     fresh = Clock(clause=clause.name, state="armed", since_at=trigger.time_at)
     for found in _since(lead, clause, trigger, later):
         fresh = evidence.added(fresh, clause.ends, found)
@@ -264,31 +254,15 @@ def _since(
     return known
 
 
-def _ask_again(turn: Turn, clause: DeadlineClause) -> None:
-    """Start an armed clock whose `when` has come to hold; cancel a running one's that has not."""
-    clock = turn.lead.clocks.get(clause.name)
-    if clock is None or clock.state == "overdue":
-        return
-    assert clause.when is not None
-    holds = clause.when.holds(turn.facts())
-    if holds and clock.state == "armed":
-        run(turn, clause, clock)
-    elif not holds and clock.state == "running":
-        _cancel(turn, clause, (f"it no longer holds that {clause.when.text}",))
-        turn.lead.clocks[clause.name] = Clock(
-            clause=clause.name,
-            state="armed",
-            since_at=clock.since_at,
-            evidence=clock.evidence,
-        )
-
-
 def run(turn: Turn, clause: DeadlineClause, clock: Clock) -> None:
     """Start the clock now, with the clause's full time."""
     lead, now = turn.lead, turn.now
     calendar = turn.book.calendar_of(clause, lead.owner)
     due_at = calendar.add(now, clause.within)
     whole = calendar.elapsed(now, due_at)
+    reminders = [
+        Reminder(fraction, calendar.advance(now, whole * fraction)) for fraction in clause.warn
+    ]
     running = msgspec.structs.replace(
         clock,
         state="running",
@@ -296,9 +270,7 @@ def run(turn: Turn, clause: DeadlineClause, clock: Clock) -> None:
         calendar=calendar.name,
         owner=lead.owner,
         due_at=due_at,
-        warnings=tuple(
-            Reminder(fraction, calendar.advance(now, whole * fraction)) for fraction in clause.warn
-        ),
+        warnings=tuple(reminder for reminder in reminders if now < reminder.at < due_at),
     )
     if lead.paused and stops(clause):
         running = pauses.stopped(running, calendar, now, pauses.until(turn))
@@ -310,37 +282,6 @@ def run(turn: Turn, clause: DeadlineClause, clock: Clock) -> None:
             owner=lead.owner,
             due=running.due_at,
             calendar=calendar.name,
-            because=_start_reasons(turn, clause, running, calendar),
+            because=deadlines.started(turn, clause, running, calendar),
         )
     )
-
-
-def _start_reasons(
-    turn: Turn, clause: DeadlineClause, clock: Clock, calendar: Calendar
-) -> tuple[str, ...]:
-    zone = turn.book.agreement.timezone
-    lines = [f"{clause.starts} on {moment(clock.since_at, zone)}"]
-    if clause.when is not None:
-        lines.append(", ".join(clause.when.reasons(turn.facts())))
-    if clock.stopped is not None:
-        lines.append(f"the lead is paused: all {clause.within.words} are left")
-    if clock.due_at is not None:
-        lines.append(how_due(clause, calendar, turn.now, clock.due_at))
-    return tuple(lines)
-
-
-def how_due(
-    clause: DeadlineClause, calendar: Calendar, start_at: datetime, due_at: datetime
-) -> str:
-    """How the deadline came about: the working hours that were counted."""
-    if calendar.name == "always":
-        return f"due {clause.within.words} later, around the clock"
-    local = calendar.zone
-    shown = [
-        f"{moment(start, local)}–{until.astimezone(local):%H:%M}"
-        for start, until in calendar.intervals(start_at, due_at)
-    ]
-    if len(shown) > 4:
-        shown = [*shown[:3], "…", shown[-1]]
-    counted = "; ".join(shown)
-    return f"{clause.within.words} in calendar {calendar.name} counted over {counted}"

@@ -187,7 +187,7 @@ def wake(book: Rulebook, lead: Lead, at: datetime) -> Outcome:
     timers.fire(turn)
     until = pauses.until(turn)
     if until is not None and until <= at:
-        pauses.go_on(turn)
+        pauses.go_on(turn, at)
     if draft.temperature_at is not None and draft.temperature_at <= at:
         temperature.update(turn)
         if turn.facts_changed:
@@ -219,7 +219,7 @@ def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
     elif asked is not None and asked.clause is not None:
         clause = next((each for each in book.clauses if each.name == asked.clause), None)
         if clause is not None:
-            ladders.answered(turn, reply, clause, asked.step)
+            ladders.answered(turn, reply, clause, asked)
     else:
         assert not isinstance(reply, Stays)
         handoff.given(turn, reply)

@@ -21,11 +21,11 @@ def account(turn: Turn) -> str | None:
     return stated if isinstance(stated, str) else None
 
 
-def ticket(turn: Turn, clause: str | None = None, step: int = 0) -> int:
+def ticket(turn: Turn, clause: str | None = None, step: int = 0, told: int = 0) -> int:
     """Number a new request to the router and remember that it is open."""
     lead = turn.lead
     lead.ticket += 1
-    lead.pending = (*lead.pending, Pending(lead.ticket, clause, step))
+    lead.pending = (*lead.pending, Pending(lead.ticket, clause, step, told))
     return lead.ticket
 
 

@@ -13,7 +13,7 @@ from rules.agreement import Clause, Step
 from rules.calendars import Calendar
 from rules.decisions import Escalated
 from rules.lead import handoff
-from rules.lead.state import Alarm, Clock, Rung
+from rules.lead.state import Alarm, Clock, Pending, Rung
 from rules.lead.turn import Turn
 from rules.requests import Given, Move, Stays
 from rules.vocabulary import ENDED
@@ -58,7 +58,7 @@ def _tell(turn: Turn, clause: Clause, step: Step, rung: Rung) -> None:
         elif moving:
             why = (*why, "it is being reassigned already")
         else:
-            number = handoff.ticket(turn, clause.name, rung.step)
+            number = handoff.ticket(turn, clause.name, rung.step, rung.told)
             turn.request(
                 Move(
                     lead.id,
@@ -95,10 +95,10 @@ def _escalate(turn: Turn, clause: Clause, number: int, because: tuple[str, ...])
     )
 
 
-def answered(turn: Turn, answer: Given | Stays, clause: Clause, number: int) -> None:
+def answered(turn: Turn, answer: Given | Stays, clause: Clause, asked: Pending) -> None:
     """The router's answer to a ladder's reassignment: tell it, and hand the lead over."""
-    step = clause.ladder[number - 1]
-    why = _why(clause, step, Rung(number, turn.now))
+    number = asked.step
+    why = _why(clause, clause.ladder[number - 1], Rung(number, turn.now, asked.told))
     if isinstance(answer, Stays):
         _escalate(turn, clause, number, (*why, *answer.because))
         return

@@ -23,9 +23,9 @@ KEPT: Final = 32
 def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
     """`lead.paused`: stop the clocks, or change until when they stand still."""
     lead = turn.lead
-    if not _newest(turn, stated_at) or (until_at is not None and until_at <= turn.now):
-        return
     from_at = min(stated_at, turn.now)
+    if not _newest(turn, stated_at) or (until_at is not None and until_at <= from_at):
+        return
     if lead.paused:
         lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, until_at))
     else:
@@ -35,6 +35,8 @@ def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
         lead.paused = True
     _each(turn, lambda clock, calendar: stopped(clock, calendar, from_at, until_at))
     _stop_others(turn, from_at)
+    if until_at is not None and until_at <= turn.now:
+        go_on(turn, until_at)
 
 
 def hold(turn: Turn) -> None:
@@ -53,17 +55,17 @@ def _stop_others(turn: Turn, from_at: datetime) -> None:
 def resume(turn: Turn, stated_at: datetime) -> None:
     """`lead.resumed`: the clocks go on from now."""
     if _newest(turn, stated_at) and turn.lead.paused:
-        go_on(turn)
+        go_on(turn, turn.now)
 
 
-def go_on(turn: Turn) -> None:
-    """End the present pause at this moment."""
+def go_on(turn: Turn, at: datetime) -> None:
+    """End the present pause at `at`."""
     lead = turn.lead
-    lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, turn.now))
+    lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, at))
     lead.paused = False
-    _each(turn, lambda clock, calendar: _started_again(clock, calendar, turn.now))
-    lead.alarms = tuple(_start_alarm(turn, alarm) for alarm in lead.alarms)
-    _start_recycling(turn)
+    _each(turn, lambda clock, calendar: _started_again(clock, calendar, at))
+    lead.alarms = tuple(_start_alarm(turn, alarm, at) for alarm in lead.alarms)
+    _start_recycling(turn, at)
 
 
 def until(turn: Turn) -> datetime | None:
@@ -153,11 +155,11 @@ def _stop_alarm(turn: Turn, alarm: Alarm) -> Alarm:
     return Alarm(alarm.clause, alarm.calendar, alarm.rungs, left)
 
 
-def _start_alarm(turn: Turn, alarm: Alarm) -> Alarm:
+def _start_alarm(turn: Turn, alarm: Alarm, at: datetime) -> Alarm:
     if alarm.left is None:
         return alarm
     calendar = turn.book.calendar(alarm.calendar)
-    rungs = _moved(alarm.rungs, alarm.left, calendar, turn.now)
+    rungs = _moved(alarm.rungs, alarm.left, calendar, at)
     return Alarm(alarm.clause, alarm.calendar, rungs)
 
 
@@ -178,10 +180,10 @@ def _stop_recycling(turn: Turn, from_at: datetime) -> None:
     turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)
 
 
-def _start_recycling(turn: Turn) -> None:
+def _start_recycling(turn: Turn, at: datetime) -> None:
     limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
     if calendar is None or limits.recycle_left is None:
         return
-    at = calendar.advance(turn.now, limits.recycle_left)
-    revised = turn.revise_limits(limits, recycle_left=None, recycle_at=at)
+    again_at = calendar.advance(at, limits.recycle_left)
+    revised = turn.revise_limits(limits, recycle_left=None, recycle_at=again_at)
     turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rules.agreement import DeadlineClause
-from rules.lead import attempts, clocks, temperature
+from rules.lead import attempts, deadlines, temperature
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Clock, Lead
 from rules.lead.turn import Turn
@@ -84,11 +84,11 @@ def _clock(turn: Turn, clause: DeadlineClause, clock: Clock) -> tuple[str, ...]:
         return (f"{clause.name}: waits until {wants}",)
     assert clock.started_at is not None
     calendar = turn.book.calendar(clock.calendar)
-    used = clocks.working_time(turn, clause, clock, turn.now)
+    used = deadlines.working_time(turn, clause, clock, turn.now)
     head = f"{clause.name}: {clock.state} since {moment(clock.started_at, zone)}"
     if clock.due_at is None:
         return (f"{head}, stands still while the lead is paused",)
-    how = clocks.how_due(clause, calendar, clock.started_at, clock.due_at)
+    how = deadlines.how_due(clause, calendar, clock.started_at, clock.due_at)
     return (
         f"{head}, due on {moment(clock.due_at, zone)}",
         f"{span(used.total_seconds())} of {clause.within.words} used; {how}",

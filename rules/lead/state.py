@@ -190,13 +190,14 @@ class Trigger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Pending(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the router was asked and has not yet answered.
 
-    With `clause`, it is the reassignment that a ladder's `step` asks for, due at
-    `at` and told (`told` times so far) once the answer is known.
+    With `clause`, it is the reassignment that a ladder's `step` asks for, which
+    has been told `told` times before and is told once the answer is known.
     """
 
     ticket: int
     clause: str | None = None
     step: int = 0
+    told: int = 0
 
 
 class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

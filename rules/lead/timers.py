@@ -9,7 +9,7 @@ import msgspec
 
 from rules.agreement import AttemptClause, DeadlineClause
 from rules.decisions import Breached, Warned
-from rules.lead import attempts, ladders
+from rules.lead import attempts, deadlines, ladders
 from rules.lead.state import Alarm, Clock, Lead
 from rules.lead.turn import Turn
 from rules.wording import moment
@@ -63,16 +63,7 @@ def _warn(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
 def _breach(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
     lead, due_at = turn.lead, clock.due_at
     assert due_at is not None
-    assert clock.started_at is not None
-    zone = turn.book.agreement.timezone
     calendar = turn.book.calendar(clock.calendar)
-    wanted = clause.ends.event or "touch"
-    count = clause.ends.count
-    missing = f"no {wanted}" if count == 1 else f"{len(clock.evidence)} of {count} {wanted}"
-    because = (
-        f"{missing} before {moment(due_at, zone)}",
-        f"{clause.within.words} in calendar {calendar.name} since {moment(clock.started_at, zone)}",
-    )
     turn.decide(
         Breached(
             clause=clause.name,
@@ -84,7 +75,7 @@ def _breach(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
             attempts=attempts.total(lead.cycle.attempts),
             limit=None,
             channel=None,
-            because=because,
+            because=deadlines.broken(turn, clause, clock, calendar, due_at),
         )
     )
     return msgspec.structs.replace(

@@ -40,7 +40,10 @@ class Router:
         """Answer a lead's request, and give queued leads whatever room it made."""
         match request:
             case Seek():
-                answers: list[Answer] = [self._seek(request, now)]
+                sought = self._seek(request, now)
+                answers: list[Answer] = [sought]
+                if isinstance(sought, Given) and request.account is not None:
+                    answers += self._drain(request.cause, now)
             case Move():
                 moved = self._move(request, now)
                 answers = [moved]
@@ -48,7 +51,7 @@ class Router:
                     answers += self._drain(request.cause, now)
             case Took():
                 self._took(request)
-                answers = self._drain(request.cause, now) if request.was else []
+                answers = self._drain(request.cause, now)
             case Freed():
                 self._freed(request)
                 answers = self._drain(request.cause, now) if request.rep else []
@@ -163,7 +166,11 @@ class Router:
             self._release(request.rep)
 
     def _drain(self, cause: str | None, now: datetime) -> list[Answer]:
-        """Give queued leads to whoever can take them now, oldest first."""
+        """Give queued leads to whoever can take them now, oldest first.
+
+        An assignment may make room, or its rep the holder of an account that a
+        queued lead is of.
+        """
         answers: list[Answer] = []
         stuck: set[str] = set()
         for waiting in self.state.waiting():
