@@ -59,7 +59,7 @@ def how_due(
         same = start_at.astimezone(local).time() == due_at.astimezone(local).time()
         moved = "" if same else ", moved on to the next opening"
         days = f"{within.amount} working day{'' if within.amount == 1 else 's'}"
-        return f"the same time {days} later in calendar {calendar.name}{moved}"
+        return f"{within.words} in calendar {calendar.name}: the same time {days} later{moved}"
     shown = [
         f"{moment(start, local)}–{until.astimezone(local):%H:%M}"
         for start, until in calendar.intervals(start_at, due_at)

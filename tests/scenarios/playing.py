@@ -109,7 +109,9 @@ def faults(line: Line, got: Decision) -> list[str]:
 def _matches(name: str, wanted: Any, value: Any) -> bool:
     if name == "passed_over":
         shown = [f"{each.rep} {each.why}" for each in value if isinstance(each, PassedOver)]
-        return len(shown) == len(wanted) and all(map(str.startswith, shown, wanted))
+        return len(shown) == len(wanted) and all(
+            written.startswith(part) for written, part in zip(shown, wanted, strict=True)
+        )
     if isinstance(value, tuple):
         return list(value) == wanted
     return bool(value == wanted)

@@ -19,7 +19,9 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-_DATE: Final = r"(?P<weekday>[A-Z][a-z]{2}) (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2})(?: (?P<year>\d{4}))?"
+_DATE: Final = (
+    r"(?P<weekday>[A-Z][a-z]{2}) (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2})(?: (?P<year>\d{4}))?"
+)
 _TIME: Final = r"(?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(?P<offset>[+-]\d{2}:\d{2})?"
 _MOMENT: Final = re.compile(rf"(?:{_DATE} )?{_TIME}")
 _HEADING: Final = re.compile(_DATE)
