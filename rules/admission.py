@@ -5,14 +5,12 @@ silence, so such an event is refused (contract, section 2, 'Fine points'). A
 chapter that the agreement lacks leaves its names unchecked.
 """
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rules.agreement import Agreement
 from rules.events import REP_EVENTS, Event
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 AdmissionReason = Literal["unknown_person", "unknown_reason", "unknown_clause"]
 
@@ -44,8 +42,6 @@ _PEOPLE_IN: Final[dict[str, tuple[str, ...]]] = {
     "rep.back": (),
 }
 """The fields of each listed type that name a person (contract, section 1)."""
-_SHOWN_NAMES: Final = 12
-_LONGEST_COMPARED: Final = 80
 
 
 def admit(agreement: Agreement, event: Event) -> Refused | None:
@@ -114,17 +110,3 @@ def _unknown_clause(agreement: Agreement, event: Event) -> Refused | None:
         f"{did_you_mean(name, names)} Write one of {listed(names)}.",
         "data.clause",
     )
-
-
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """` Did you mean `x`?` with the nearest of `known`, or nothing where none is near."""
-    near = difflib.get_close_matches(wrong[:_LONGEST_COMPARED], list(known), n=1, cutoff=0.6)
-    return f" Did you mean `{printable(near[0])}`?" if near else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first dozen of `names`, in order, as a sentence lists them."""
-    every = list(names)
-    text = ", ".join(f"`{printable(name)}`" for name in every[:_SHOWN_NAMES])
-    rest = len(every) - _SHOWN_NAMES
-    return text if rest <= 0 else f"{text} and {rest} more"

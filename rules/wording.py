@@ -1,11 +1,15 @@
 """How values are written inside the sentences of `because` and of errors."""
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 LONGEST: Final = 80
+_MOST_LISTED: Final = 12
+_LONGEST_COMPARED: Final = 100
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -67,3 +71,23 @@ def span(seconds: float) -> str:
     parts = [(days, "d"), (hours, "h"), (minutes, "min")]
     shown = [f"{amount} {unit}" for amount, unit in parts if amount]
     return " ".join(shown[:2])
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """` Did you mean `italy`?` with the nearest of `known`, nothing where none is near.
+
+    Upper and lower case are the same here. `cutoff` is how near it must be, from
+    0 (anything) to 1 (equal).
+    """
+    by_lower = {name.lower(): name for name in sorted(known)}
+    near = get_close_matches(word[:_LONGEST_COMPARED].lower(), by_lower, n=1, cutoff=cutoff)
+    return f" Did you mean `{printable(by_lower[near[0]])}`?" if near else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b and c`, each in backquotes, of long lists the first dozen."""
+    every = list(names)
+    shown = [f"`{printable(name)}`" for name in every[:_MOST_LISTED]]
+    if len(every) > _MOST_LISTED:
+        shown.append(f"{len(every) - _MOST_LISTED} more")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

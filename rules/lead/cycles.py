@@ -49,7 +49,7 @@ def recycle(
     lead, old = turn.lead, turn.lead.cycle
     turn.ended = _ending(turn, "recycled", reason if rejected else None)
     book = turn.book
-    old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life)
+    old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life_s)
     old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
     kept = old.horizon if old.horizon and old.horizon.stated_at > start_at else None
     remembered = turn.revise(
@@ -96,7 +96,7 @@ def _rejoined(turn: Turn, old: Cycle) -> Cycle:
     new, book = turn.lead.cycle, turn.book
     return turn.revise(
         old,
-        trails=trails.merged(old.trails, new.trails, book.plans, book.half_life),
+        trails=trails.merged(old.trails, new.trails, book.plans, book.half_life_s),
         attempts=attempt_log.merged(old.attempts, new.attempts),
         horizon=new.horizon or old.horizon,
     )

@@ -121,7 +121,7 @@ def _touch(turn: Turn, event: Event) -> None:
         plan.points.when is None or plan.points.when.holds(Facts(event.data))
     )
     before = cycle.trails.get(event.type)
-    trail = trails.record(before, plan, event, earns=earns, half_life=turn.book.half_life)
+    trail = trails.record(before, plan, event, earns=earns, half_life_s=turn.book.half_life_s)
     turn.lead.cycle = turn.revise(cycle, trails={**cycle.trails, event.type: trail})
     turn.heat_changed = True
     if before is None:

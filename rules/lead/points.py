@@ -18,7 +18,7 @@ from rules.lead.trails import points_at
 from rules.wording import number
 
 _TICK: Final = timedelta(microseconds=1)
-_FOREVER: Final = timedelta(days=365 * 200)
+_FOREVER_S: Final = 200 * 365 * 86_400.0
 
 
 def whole(points: float) -> int:
@@ -26,13 +26,12 @@ def whole(points: float) -> int:
     return floor(points + 0.5)
 
 
-def from_touches(trails: Mapping[str, Trail], rules: PointRules, at: datetime) -> float:
+def from_touches(trails: Mapping[str, Trail], half_life_s: float | None, at: datetime) -> float:
     """What all touches of the cycle are worth at `at`."""
     total = 0.0
-    half_life = rules.half_life
     for trail in trails.values():
         if trail.worth is not None:
-            total += points_at(trail.worth, at, half_life)
+            total += points_at(trail.worth, at, half_life_s)
     return total
 
 
@@ -45,15 +44,14 @@ def from_profile(rules: PointRules, facts: Facts) -> float:
     return total
 
 
-def next_change(
-    rules: PointRules, touches: float, profile: float, boundaries: tuple[int, ...], at: datetime
-) -> datetime | None:
-    """When the whole points next cross one of `boundaries` by decay alone, after `at`.
+def next_change(book: Rulebook, touches: float, profile: float, at: datetime) -> datetime | None:
+    """When the whole points next cross one of the book's boundaries by decay alone, after `at`.
 
     All touches share one half-life, so their sum decays as one exponential:
     positive sums fall towards the profile's points, negative ones rise.
     """
-    if rules.half_life is None or touches == 0.0 or not boundaries:
+    boundaries, half_life_s = book.boundaries, book.half_life_s
+    if half_life_s is None or touches == 0.0 or not boundaries:
         return None
     passed = bisect_right(boundaries, whole(touches + profile))
     falls = touches > 0
@@ -62,9 +60,10 @@ def next_change(
     target = boundaries[passed - falls] - 0.5 - profile
     if target == 0.0 or (target > 0) != (touches > 0):
         return None
-    wait = rules.half_life * log2(touches / target)
-    if wait > _FOREVER:
+    wait_s = half_life_s * log2(touches / target)
+    if wait_s > _FOREVER_S:
         return None
+    wait = timedelta(seconds=wait_s)
     # Rounding to the microsecond may land just before the crossing; then the
     # next look finds the rest, at least a tick later.
     return at + max(wait + _TICK if falls else wait, _TICK)
@@ -81,7 +80,7 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if plan is None or plan.points is None or not (trail.earned or trail.pool):
             continue
         touches = len(trail.earned) + (trail.pool.count if trail.pool else 0)
-        worth = points_at(trail.worth, at, rules.half_life) if trail.worth else 0.0
+        worth = points_at(trail.worth, at, book.half_life_s) if trail.worth else 0.0
         cap = plan.points.at_most
         capped = f", at most {number(cap)}" if cap is not None else ""
         faded = ", halving every " + _days(rules.half_life) if rules.half_life else ""
@@ -94,7 +93,9 @@ def arithmetic(book: Rulebook, lead: Lead, facts: Facts, at: datetime) -> tuple[
         if each.when.holds(facts):
             why = ", ".join(each.when.reasons(facts))
             lines.append(f"{number(each.points)} points because {why}")
-    total = whole(from_touches(lead.cycle.trails, rules, at) + from_profile(rules, facts))
+    total = whole(
+        from_touches(lead.cycle.trails, book.half_life_s, at) + from_profile(rules, facts)
+    )
     return (*lines, f"{total} points in all")
 
 

@@ -5,7 +5,6 @@ change more than the sum of the points, `quiet` says so and a whole turn is made
 """
 
 from bisect import bisect_right
-from copy import copy
 from datetime import datetime
 
 import msgspec
@@ -31,20 +30,19 @@ def quiet(book: Rulebook, lead: Lead, event: Event, now: datetime) -> Lead | Non
         return None
     when = plan.points.when
     earns = when is None or when.holds(Facts(event.data))
-    known = trails.record(trail, plan, event, earns=earns, half_life=book.half_life)
-    rules = book.agreement.temperature
-    assert rules is not None
-    assert rules.points is not None
+    known = trails.record(trail, plan, event, earns=earns, half_life_s=book.half_life_s)
     all_trails = {**cycle.trails, kind: known}
-    touches = points.from_touches(all_trails, rules.points, now)
+    touches = points.from_touches(all_trails, book.half_life_s, now)
     total = points.whole(touches + lead.profile_points)
     marks = book.boundaries
     if bisect_right(marks, total) != bisect_right(marks, lead.points):
         return None
-    changes_at = points.next_change(rules.points, touches, lead.profile_points, marks, now)
-    after = copy(lead)
-    after.cycle = msgspec.structs.replace(cycle, trails=all_trails)
-    after.points = total
-    after.temperature_at = earlier(lead.opinions_at, changes_at)
-    after.wake_at = earlier(lead.promises_at, after.temperature_at)
-    return after
+    changes_at = points.next_change(book, touches, lead.profile_points, now)
+    changes_at = earlier(lead.opinions_at, changes_at)
+    return msgspec.structs.replace(
+        lead,
+        cycle=msgspec.structs.replace(cycle, trails=all_trails),
+        points=total,
+        temperature_at=changes_at,
+        wake_at=earlier(lead.promises_at, changes_at),
+    )

@@ -6,7 +6,7 @@ anything depend on this type?' is one look-up here.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Final
 
@@ -15,6 +15,7 @@ from rules.calendars import ALWAYS, Calendar
 from rules.conditions import Condition
 from rules.vocabulary import FUNNEL, SALES
 
+_RANKS: Final[dict[str, int]] = {stage: place for place, stage in enumerate(FUNNEL)}
 RECENT: Final = 4
 """Touches without a cap that are kept one by one for their points; older ones are pooled."""
 
@@ -36,8 +37,8 @@ class Rulebook:
 
     agreement: Agreement
     plans: Mapping[str, TouchPlan]
-    half_life: timedelta | None
-    """In which what touches earned halves."""
+    half_life_s: float | None
+    """Seconds in which what touches earned halves."""
     triggers: Mapping[str, frozenset[int]]
     """Per type of event or decision, the places of the clauses that it starts or ends."""
     counting: Mapping[int, str]
@@ -82,7 +83,7 @@ class Rulebook:
 
 def rank(stage: str) -> int:
     """The stage's place in the funnel; what is not on it counts as its beginning."""
-    return FUNNEL.index(stage) if stage in FUNNEL else 0
+    return _RANKS.get(stage, 0)
 
 
 def stops(clause: Clause) -> bool:
@@ -126,6 +127,11 @@ def _plan(keep: int, points: TouchPoints | None) -> TouchPlan:
     return TouchPlan(keep, points, ceil(points.at_most / points.points), False)
 
 
+def _half_life_s(agreement: Agreement) -> float | None:
+    points = agreement.temperature.points if agreement.temperature else None
+    return points.half_life.total_seconds() if points and points.half_life else None
+
+
 def rulebook(agreement: Agreement) -> Rulebook:
     """Prepare `agreement` for deciding."""
     places = list(enumerate(agreement.clauses))
@@ -142,7 +148,7 @@ def rulebook(agreement: Agreement) -> Rulebook:
     return Rulebook(
         agreement=agreement,
         plans=_plans(agreement),
-        half_life=rules.points.half_life if rules and rules.points else None,
+        half_life_s=_half_life_s(agreement),
         triggers={kind: frozenset(which) for kind, which in triggers.items()},
         counting={at: each.name for at, each in deadlines if each.ends.event is None},
         conditional=tuple((at, each.name) for at, each in deadlines if each.when is not None),

@@ -121,7 +121,7 @@ def _touches(rules: TouchRules, lead: Lead, at: datetime) -> Opinion:
 
 def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
     """The hottest level whose points are reached, and the whole points."""
-    touches = points_source.from_touches(turn.lead.cycle.trails, rules, turn.now)
+    touches = points_source.from_touches(turn.lead.cycle.trails, turn.book.half_life_s, turn.now)
     profile = points_source.from_profile(rules, turn.facts()) if rules.profile else 0.0
     turn.lead.profile_points = profile
     total = points_source.whole(touches + profile)
@@ -130,7 +130,7 @@ def _points(turn: Turn, rules: PointRules) -> tuple[Opinion, int]:
         if total >= least:
             level = name
             break
-    changes_at = points_source.next_change(rules, touches, profile, turn.book.boundaries, turn.now)
+    changes_at = points_source.next_change(turn.book, touches, profile, turn.now)
     return Opinion(level, changes_at), total
 
 

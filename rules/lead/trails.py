@@ -6,7 +6,7 @@ newest touches count (contract, section 2, 'Temperature').
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Final
 
@@ -43,37 +43,35 @@ def _newest(kept: tuple[Touched, ...], touch: Touched, keep: int) -> tuple[Touch
     return tuple(merged[:keep])
 
 
-def decay(since: datetime, at: datetime, half_life: timedelta | None) -> float:
+def decay(since: datetime, at: datetime, half_life_s: float | None) -> float:
     """What is left at `at` of one point earned at `since`."""
-    if half_life is None or at <= since:
+    if half_life_s is None or at <= since:
         return 1.0
-    return float(0.5 ** ((at - since) / half_life))
+    return float(0.5 ** ((at - since).total_seconds() / half_life_s))
 
 
-def _pooled(
-    pool: Pool | None, points: float, time_at: datetime, half_life: timedelta | None
-) -> Pool:
+def _pooled(pool: Pool | None, points: float, time_at: datetime, half_life_s: float | None) -> Pool:
     """`pool` with one more touch of `points`."""
     if pool is None:
         return Pool(points, time_at, 1)
     at = max(pool.at, time_at)
-    total = pool.points * decay(pool.at, at, half_life) + points * decay(time_at, at, half_life)
+    total = pool.points * decay(pool.at, at, half_life_s) + points * decay(time_at, at, half_life_s)
     return Pool(total, at, pool.count + 1)
 
 
-def _joined(older: Pool | None, newer: Pool, half_life: timedelta | None) -> Pool:
+def _joined(older: Pool | None, newer: Pool, half_life_s: float | None) -> Pool:
     """Two pools as one."""
     if older is None:
         return newer
     at = max(older.at, newer.at)
-    points = older.points * decay(older.at, at, half_life) + newer.points * decay(
-        newer.at, at, half_life
+    points = older.points * decay(older.at, at, half_life_s) + newer.points * decay(
+        newer.at, at, half_life_s
     )
     return Pool(points, at, older.count + newer.count)
 
 
 def record(
-    trail: Trail | None, plan: TouchPlan, event: Event, *, earns: bool, half_life: timedelta | None
+    trail: Trail | None, plan: TouchPlan, event: Event, *, earns: bool, half_life_s: float | None
 ) -> Trail:
     """The trail with one more touch; `earns` says whether it earns points."""
     time_at = event.time_at
@@ -93,20 +91,20 @@ def record(
         earned = (time_at, *earned)
     if len(earned) > plan.keep_earned:
         if plan.pooled:
-            pool = _pooled(pool, plan.points.points, earned[-1], half_life)
+            pool = _pooled(pool, plan.points.points, earned[-1], half_life_s)
         earned = earned[:-1]
-    return Trail(last_at, newest, earned, pool, _worth(earned, pool, plan.points, half_life))
+    return Trail(last_at, newest, earned, pool, _worth(earned, pool, plan.points, half_life_s))
 
 
-def points_at(worth: Pool, at: datetime, half_life: timedelta | None) -> float:
+def points_at(worth: Pool, at: datetime, half_life_s: float | None) -> float:
     """What the touches of one type are worth at `at`, by what they came to before."""
-    if half_life is None or at <= worth.at:
+    if half_life_s is None or at <= worth.at:
         return worth.points
-    return worth.points * float(0.5 ** ((at - worth.at) / half_life))
+    return worth.points * float(0.5 ** ((at - worth.at).total_seconds() / half_life_s))
 
 
 def _worth(
-    earned: tuple[datetime, ...], pool: Pool | None, rule: TouchPoints, half_life: timedelta | None
+    earned: tuple[datetime, ...], pool: Pool | None, rule: TouchPoints, half_life_s: float | None
 ) -> Pool | None:
     """What touches come to at the newest of them.
 
@@ -119,24 +117,24 @@ def _worth(
         whole, rest = divmod(rule.at_most, rule.points)
         last = int(whole)
         if rest and count > last:
-            total = rest / rule.points * decay(earned[last], at, half_life)
+            total = rest / rule.points * decay(earned[last], at, half_life_s)
         earned = earned[:last]
-    if half_life is None:
+    if half_life_s is None:
         total += len(earned)
     else:
         for time_at in earned:
-            total += 0.5 ** ((at - time_at) / half_life)
+            total += 0.5 ** ((at - time_at).total_seconds() / half_life_s)
     total *= rule.points
     if pool is not None:
-        total += pool.points * decay(pool.at, at, half_life)
+        total += pool.points * decay(pool.at, at, half_life_s)
         count += pool.count
     return Pool(total, at, count)
 
 
-def _with_worth(trail: Trail, plan: TouchPlan | None, half_life: timedelta | None) -> Trail:
+def _with_worth(trail: Trail, plan: TouchPlan | None, half_life_s: float | None) -> Trail:
     if plan is None or plan.points is None:
         return trail
-    worth = _worth(trail.earned, trail.pool, plan.points, half_life)
+    worth = _worth(trail.earned, trail.pool, plan.points, half_life_s)
     return Trail(trail.last_at, trail.newest, trail.earned, trail.pool, worth)
 
 
@@ -144,7 +142,7 @@ def split(
     trails: dict[str, Trail],
     at: datetime,
     plans: Mapping[str, TouchPlan],
-    half_life: timedelta | None,
+    half_life_s: float | None,
 ) -> tuple[dict[str, Trail], dict[str, Trail]]:
     """The trails up to `at`, and those after it, as two cycles remember them."""
     older: dict[str, Trail] = {}
@@ -164,8 +162,8 @@ def split(
             tuple(time_at for time_at in trail.earned if time_at <= at),
             trail.pool,
         )
-        newer[kind] = _with_worth(after, plans.get(kind), half_life)
-        older[kind] = _with_worth(before, plans.get(kind), half_life)
+        newer[kind] = _with_worth(after, plans.get(kind), half_life_s)
+        older[kind] = _with_worth(before, plans.get(kind), half_life_s)
     return older, newer
 
 
@@ -173,7 +171,7 @@ def merged(
     older: dict[str, Trail],
     newer: dict[str, Trail],
     plans: Mapping[str, TouchPlan],
-    half_life: timedelta | None,
+    half_life_s: float | None,
 ) -> dict[str, Trail]:
     """Two cycles' trails as one, for a lead whose recycling was a mistake."""
     result = dict(older)
@@ -186,12 +184,12 @@ def merged(
         for touch in trail.newest:
             newest = _newest(newest, touch, plan.keep)
         times = sorted([*base.earned, *trail.earned], reverse=True)
-        pool = base.pool if trail.pool is None else _joined(base.pool, trail.pool, half_life)
+        pool = base.pool if trail.pool is None else _joined(base.pool, trail.pool, half_life_s)
         for time_at in times[plan.keep_earned :]:
             if plan.pooled and plan.points is not None:
-                pool = _pooled(pool, plan.points.points, time_at, half_life)
+                pool = _pooled(pool, plan.points.points, time_at, half_life_s)
         joined = Trail(
             max(base.last_at, trail.last_at), newest, tuple(times[: plan.keep_earned]), pool
         )
-        result[kind] = _with_worth(joined, plan, half_life)
+        result[kind] = _with_worth(joined, plan, half_life_s)
     return result

@@ -5,7 +5,6 @@ leaves the call that made it.
 """
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,7 +65,7 @@ class Turn(msgspec.Struct):
     @classmethod
     def of(cls, book: Rulebook, lead: Lead, now: datetime, cause: str | None) -> "Turn":
         """A turn over a shallow copy of `lead`."""
-        return cls(book, copy(lead), now, cause, lead)
+        return cls(book, msgspec.structs.replace(lead), now, cause, lead)
 
     def facts(self) -> Facts:
         """What conditions may ask about, as it stands now."""

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo, available_timezones
 import holidays as public_holidays
 
 from rules.calendars import Calendar, Ranges
-from rules.loading.diagnostics import Code, Mark, did_you_mean, listed
+from rules.loading.diagnostics import Code, Mark
 from rules.loading.hours import WEEKDAYS, read_days
 from rules.loading.reading import Reading
 from rules.loading.shapes import CalendarShape, HolidaysShape
 from rules.loading.yaml_tree import MapNode
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 UTC_ZONE = ZoneInfo("UTC")
 

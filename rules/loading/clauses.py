@@ -12,12 +12,12 @@ from rules.agreement import (
     Step,
 )
 from rules.calendars import ALWAYS, Calendar
-from rules.loading.diagnostics import Code, did_you_mean, listed
+from rules.loading.diagnostics import Code
 from rules.loading.fields import DATA, LEAD
 from rules.loading.ladders import read_ladder
 from rules.loading.reading import Reading
 from rules.loading.shapes import AgreementShape, AttemptsShape, ClauseShape, EndsShape
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 CHANNELS: Final = ("call", "voicemail", "email", "message", "meeting")
 _DEADLINE_KEYS: Final = ("starts", "ends", "within")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.conditions import Condition
-from rules.loading.diagnostics import Code, Report, did_you_mean, listed
+from rules.loading.diagnostics import Code, Report
 from rules.loading.event_names import EventNames
 from rules.loading.fields import LEAD_ONLY, WORDS, Scope
 from rules.loading.leaves import kind_of
@@ -26,7 +26,7 @@ from rules.loading.parts import (
 )
 from rules.loading.value_tests import OPERATORS
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 COMBINING: Final = ("any", "all", "not")
 _NEAR: Final = 0.85

@@ -5,13 +5,9 @@ a fixture in the tests. A sentence says what was read, why it cannot stand and
 what to write instead (contract, section 2).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
-
-from rules.wording import printable
 
 Severity = Literal["error", "warning"]
 
@@ -117,7 +113,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.UNDEFINED_REASON: "The reason is not among `rejection.reasons`.",
     Code.RESERVED_NAME: "The name has a meaning of its own and cannot be declared.",
     Code.DUPLICATE_NAME: "The same name or entry is given twice.",
-    Code.UNKNOWN_EVENT: "A type under a reserved prefix that is not in the contract's list.",
+    Code.UNKNOWN_EVENT: "A type that begins like one of baton's own (`lead.`, `deal.` …), but is none of them.",
     Code.WRONG_EVENT: "A known type that cannot be used in this place.",
     Code.EMPTY_TEAM: "The team has no members.",
     Code.NO_WEIGHT: "All members of a round-robin team have weight 0.",
@@ -139,7 +135,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.NO_SLACK: "A person who may be told has no `slack`.",
     Code.BAD_SLACK: "Not a Slack member id or channel.",
     Code.NO_CAPACITY: "A member of a least-loaded team has no `capacity`.",
-    Code.UNKNOWN_CHANNEL: "Not one of the contract's channels for attempts.",
+    Code.UNKNOWN_CHANNEL: "Not a channel of attempts: call, voicemail, email, message or meeting.",
     Code.NO_EFFECT: "A setting that changes nothing as the rest stands.",
 }
 """What each code means: the table of the documentation."""
@@ -202,18 +198,3 @@ class Report:
     def sorted(self) -> tuple[Diagnostic, ...]:
         """The findings in the order of the file."""
         return tuple(sorted(self._found, key=lambda d: (d.line, d.column, d.severity, d.code)))
-
-
-def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """` Did you mean 'italy'?` where one of `known` is near, otherwise nothing."""
-    by_lower = {name.lower(): name for name in sorted(known)}
-    near = get_close_matches(word[:100].lower(), by_lower, n=1, cutoff=cutoff)
-    return f" Did you mean `{printable(by_lower[near[0]])}`?" if near else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """`a, b and c`, each in backquotes, long lists cut short."""
-    shown = [f"`{printable(name)}`" for name in names]
-    if len(shown) > 12:
-        shown = [*shown[:12], f"{len(shown) - 12} more"]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

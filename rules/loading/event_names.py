@@ -7,8 +7,8 @@ from typing import Final
 
 from rules.decisions import DATA_TYPES
 from rules.events import CAMPAIGN_EVENTS, LEAD_EVENTS, LISTED_EVENTS, REP_EVENTS, RESERVED_PREFIXES
-from rules.loading.diagnostics import Code, Mark, Report, did_you_mean
-from rules.wording import printable
+from rules.loading.diagnostics import Code, Mark, Report
+from rules.wording import did_you_mean, printable
 
 LEAD_DECISIONS: Final = frozenset(kind for kind in DATA_TYPES if kind.startswith("lead."))
 """Decisions that a clause may start or end at."""

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final
 from pydantic import PlainValidator
 
 from rules.calendars import DAY_MINUTES, Ranges
-from rules.loading.diagnostics import Code, did_you_mean
+from rules.loading.diagnostics import Code
 from rules.loading.leaves import fail, kind_of, scalar
 from rules.loading.yaml_tree import Scalar
-from rules.wording import printable
+from rules.wording import did_you_mean, printable
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _RANGE: Final = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})", re.ASCII)

@@ -14,10 +14,10 @@ from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from rules.durations import Duration, parse_duration
-from rules.loading.diagnostics import Code, did_you_mean, listed
+from rules.loading.diagnostics import Code
 from rules.loading.scalars import boolean_meant
 from rules.loading.yaml_tree import ListNode, MapNode, Scalar
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 BROKEN: Final = "broken"
 """The error type of a node whose fault is already reported."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from rules.loading.diagnostics import Code, Mark, Report, did_you_mean
+from rules.loading.diagnostics import Code, Mark, Report
 from rules.loading.shapes import find
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
-from rules.wording import printable
+from rules.wording import did_you_mean, printable
 
 NameKind = Literal["person", "team", "calendar", "ladder", "party", "reason"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from rules.loading.diagnostics import Code, Report, did_you_mean, listed
+from rules.loading.diagnostics import Code, Report
 from rules.loading.fields import Kind
 from rules.loading.leaves import kind_of
 from rules.loading.scalars import boolean_meant, is_ambiguous
@@ -18,7 +18,7 @@ from rules.loading.value_tests import (
     like,
 )
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
-from rules.wording import number, printable
+from rules.wording import did_you_mean, listed, number, printable
 
 _CONFLICTS: Final = (
     ("at_least", "at_most", False),

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from rules.loading.diagnostics import Code, Mark, Report, did_you_mean, listed
+from rules.loading.diagnostics import Code, Mark, Report
 from rules.loading.leaves import BROKEN, kind_of
 from rules.loading.shapes import TAGS, AgreementShape, StagesShape
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
 from rules.vocabulary import STAGES
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 _STAND_INS: Final = {"agreement": "unnamed", "version": "1", "timezone": "UTC"}
 """What stands for the required keys of the file while the rest is checked."""

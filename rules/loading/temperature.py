@@ -13,7 +13,7 @@ from rules.agreement import (
     TouchPoints,
     TouchRules,
 )
-from rules.loading.diagnostics import Code, listed
+from rules.loading.diagnostics import Code
 from rules.loading.fields import DATA, WORTH
 from rules.loading.leaves import kind_of
 from rules.loading.operators import Operators
@@ -22,7 +22,7 @@ from rules.loading.shapes import HorizonShape, PointsShape, TemperatureShape, To
 from rules.loading.value_tests import compares, equals, every
 from rules.loading.yaml_tree import MapNode, Node, Scalar
 from rules.vocabulary import TEMPERATURE_SOURCES, TEMPERATURES, Temperature, TemperatureSource
-from rules.wording import number, printable
+from rules.wording import listed, number, printable
 
 _HOTTEST_FIRST: Final = tuple(reversed(TEMPERATURES))
 

@@ -14,8 +14,7 @@ from typing import Final
 
 import msgspec
 
-from rules.loading.diagnostics import did_you_mean, listed
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 from streams.codec import decode
 from streams.mapping.applying import BoundMapping, ImportedEvent
 from streams.mapping.faults import Fault

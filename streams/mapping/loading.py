@@ -10,9 +10,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from rules.events import LISTED_EVENTS, RESERVED_PREFIXES
-from rules.loading.diagnostics import Code, Diagnostic, Mark, Report, did_you_mean
+from rules.loading.diagnostics import Code, Diagnostic, Mark, Report
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar, read_tree
-from rules.wording import printable
+from rules.wording import did_you_mean, printable
 from streams.mapping import nodes
 from streams.mapping.model import Constant, EventMapping, FileMapping, ImportMapping, Option, Value
 from streams.mapping.values import load_moment, load_test, load_value, load_zone

@@ -7,9 +7,9 @@ has), so that a mapping is only used when its report is clean.
 from collections.abc import Sequence
 from typing import Final
 
-from rules.loading.diagnostics import Code, Mark, Report, did_you_mean, listed
+from rules.loading.diagnostics import Code, Mark, Report
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
-from rules.wording import printable
+from rules.wording import did_you_mean, listed, printable
 
 _KINDS: Final = {ListNode: "a list", MapNode: "a mapping"}
 

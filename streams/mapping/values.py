@@ -11,9 +11,9 @@ from datetime import time
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rules.loading.diagnostics import Code, Report, listed
+from rules.loading.diagnostics import Code, Report
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar
-from rules.wording import printable
+from rules.wording import listed, printable
 from streams.mapping import nodes
 from streams.mapping.model import As, CellTest, Column, Constant, Moment, Option, Template, Value
 from streams.mapping.times import format_fault

@@ -38,11 +38,12 @@ class Timer:
     index: int = 0
     told: int = 0
 
-    def freeze(self, pause_at: datetime, calendar: Calendar) -> None:
+    def freeze(self, pause_at: datetime, calendar: Calendar, new: bool) -> None:
+        """Stop it; one that is `new` in a pause keeps its time as it is written."""
         if self.at is None:
             return
         self.frozen_at = max(pause_at, self.base)
-        if self.full is not None and pause_at <= self.base:
+        if new and self.full is not None and pause_at <= self.base:
             self.left = self.full
         else:
             self.left = calendar.elapsed(self.frozen_at, self.at)
@@ -127,13 +128,13 @@ class Clock:
         assert timer is not None
         return timer.after(until_at, self.calendar)
 
-    def freeze(self, pause_at: datetime) -> None:
+    def freeze(self, pause_at: datetime, new: bool) -> None:
         from_at = max(pause_at, self.running_since)
         self.frozen = True
-        self.fresh = self.state == "running" and from_at <= self.started_at
+        self.fresh = new
         self.pauses.append((from_at, None))
         for timer in self.timers:
-            timer.freeze(from_at, self.calendar)
+            timer.freeze(from_at, self.calendar, new)
 
     def thaw(self, resumed_at: datetime) -> None:
         resumed_at = max(resumed_at, self.pauses[-1][0])
@@ -175,10 +176,10 @@ class Recycling:
     timers: list[Timer]
     frozen: bool = False
 
-    def freeze(self, pause_at: datetime) -> None:
+    def freeze(self, pause_at: datetime, new: bool) -> None:
         self.frozen = True
         for timer in self.timers:
-            timer.freeze(max(pause_at, self.running_since), self.calendar)
+            timer.freeze(max(pause_at, self.running_since), self.calendar, new)
 
     def thaw(self, resumed_at: datetime) -> None:
         self.frozen, self.running_since = False, resumed_at

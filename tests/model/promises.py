@@ -341,9 +341,9 @@ class Promises:
         clocks = [clock for clock in lead.clocks if clock.state != "over"]
         return [*clocks, *lead.ladders, *lead.recyclings]
 
-    def freeze_if_paused(self, lead: Lead, timed: Timed) -> None:
+    def freeze_if_paused(self, lead: Lead, timed: Timed, new: bool = True) -> None:
         if lead.pause.since_at is not None and timed.clause.party == SALES:
-            timed.freeze(lead.pause.since_at)
+            timed.freeze(lead.pause.since_at, new)
 
     def hear_pause(self, lead: Lead, heard: Heard, now: datetime) -> None:
         """A pause counts from its own time, a resumption from now; the newest word wins."""
@@ -357,7 +357,7 @@ class Promises:
         if not was_paused:
             lead.pause.since_at = heard.event.time_at
             for timed in self.timed(lead):
-                self.freeze_if_paused(lead, timed)
+                self.freeze_if_paused(lead, timed, new=False)
         lead.pause.until_at = heard.event.data.get("until")
         until_at = lead.pause.until_at
         if until_at is not None and until_at <= now:

@@ -113,7 +113,7 @@ def _matches(name: str, wanted: Any, value: Any) -> bool:
             written.startswith(part) for written, part in zip(shown, wanted, strict=True)
         )
     if isinstance(value, tuple):
-        return list(value) == wanted
+        return bool(list(value) == wanted)
     return bool(value == wanted)
 
 
