@@ -1,5 +1,7 @@
 """Events: what happened to a lead, as the codec hands it over (contract, section 1)."""
 
+import re
+import unicodedata
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ CAMPAIGN_EVENTS: Final = frozenset({"campaign.spend"})
 LISTED_EVENTS: Final = LEAD_EVENTS | REP_EVENTS | CAMPAIGN_EVENTS
 RESERVED_PREFIXES: Final = ("lead.", "sla.", "rep.", "deal.", "opportunity.", "campaign.")
 """Types under these that are not listed are errors: a typing error must not heat a lead."""
+_JOINERS: Final = re.compile("[\u200c\u200d]")
 
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
 
@@ -51,6 +54,26 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     time_at: datetime
     data: dict[str, Any]
     received_at: datetime | None = None
+
+
+def folded(event_type: str) -> str:
+    """`event_type` as a reader takes it: `lead.captured` for ` Lead.Captured` and the like.
+
+    Without outer spaces and joiners, in lower case, and full-width letters as
+    ordinary ones.
+    """
+    if not event_type.isascii():
+        event_type = _JOINERS.sub("", unicodedata.normalize("NFKC", event_type))
+    return event_type.strip().casefold()
+
+
+def is_reserved(event_type: str) -> bool:
+    """Whether a type that is not listed stands under a reserved prefix, however it is written.
+
+    A typing error must not heat a lead (contract, section 1), and a capital
+    letter is one.
+    """
+    return folded(event_type).startswith(RESERVED_PREFIXES)
 
 
 def is_touch(event_type: str) -> bool:

@@ -16,17 +16,17 @@ from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from rules.decisions import Decision, DecisionData
-from rules.events import LISTED_EVENTS, RESERVED_PREFIXES, Event
+from rules.events import LISTED_EVENTS, Event, is_reserved
 from streams.envelope_faults import (
     MAX_DEPTH,
     MAX_NAME,
     REQUIRED,
     ahead,
-    barred_character,
     envelope_fault,
     invalid_time,
     not_json,
     too_deep_or_not_finite,
+    unfit_name,
     unknown_type,
 )
 from streams.event_data import check_listed, check_touch
@@ -81,9 +81,10 @@ def _event(envelope: dict[str, Any]) -> Event | Refusal:
         return too_deep_or_not_finite({**envelope, "data": data})
     event_id, source = envelope["id"], envelope["source"]
     event_type, subject = envelope["type"], envelope["subject"]
-    # What is printable holds nothing barred, and is what nearly every name is.
-    if not (event_id + source + event_type + subject).isprintable():
-        refusal = barred_character(envelope)
+    # What is printable and without a space is fit, and is what nearly every name is.
+    names = event_id + source + event_type + subject
+    if " " in names or not names.isprintable():
+        refusal = unfit_name(envelope)
         if refusal is not None:
             return refusal
     time_at = parse_instant(envelope["time"])
@@ -109,7 +110,7 @@ def _event(envelope: dict[str, Any]) -> Event | Refusal:
 def _data(event_type: str, data: dict[str, Any]) -> dict[str, Any] | Refusal:
     if event_type in LISTED_EVENTS:
         return check_listed(event_type, data)
-    if event_type.startswith(RESERVED_PREFIXES):
+    if is_reserved(event_type):
         return unknown_type(event_type)
     return check_touch(data)
 

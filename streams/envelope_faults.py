@@ -4,16 +4,16 @@ Nothing here runs for a valid event, apart from a look at names with unusual cha
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from rules.admission import did_you_mean
 from rules.decisions import DATA_TYPES
-from rules.events import LISTED_EVENTS, RESERVED_PREFIXES
-from rules.wording import printable
+from rules.events import LISTED_EVENTS, RESERVED_PREFIXES, folded
+from rules.wording import did_you_mean, printable
 from streams.instants import EXAMPLE, instant_fault
 from streams.refusals import Refusal, shown
 
@@ -32,15 +32,12 @@ REQUIRED: Final = {
     "time": f"when it happened, such as {EXAMPLE}",
 }
 _NAMES: Final = ("id", "source", "type", "subject")
-# Control characters and noncharacters are barred by CloudEvents; the bidi marks
-# by us, since they make one lead's name look like another's.
-_BARRED: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef"
-    + "".join(
-        f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
-    )
-    + "]"
-)
+# Control characters and noncharacters are barred by CloudEvents; what formats text
+# unseen (bidi marks, zero-width spaces, soft hyphens, tags) and line separators by
+# us, since they make one lead's name look like another's.
+_BARRED: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_JOINERS: Final = "\u200c\u200d"
+"""Zero-width too, but Persian, Indian scripts and emoji are not written without them."""
 _JSON_TYPE: Final = re.compile(
     r"\s*[a-z]+/(?:[a-z0-9.+_-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.DOTALL
 )
@@ -159,19 +156,39 @@ def _non_finite_path(value: Any, path: str = "") -> str | None:
     return next((found for found in paths if found is not None), None)
 
 
-def barred_character(envelope: dict[str, Any]) -> Refusal | None:
-    """The first context attribute that holds a barred character; None if there is none."""
+def unfit_name(envelope: dict[str, Any]) -> Refusal | None:
+    """Why the first unfit context attribute can't be taken; None if all of them can.
+
+    They hold no character that nobody sees, are not blank, and what names the
+    lead and the event neither begins nor ends in a space.
+    """
     for field in _NAMES:
-        barred = _BARRED.search(envelope[field])
-        if barred is not None:
-            return Refusal(
-                "invalid_attribute",
-                f"{field} is {shown(envelope[field])}: its character {barred.start() + 1} "
-                f"(U+{ord(barred[0]):04X}) is a control or bidirectional character, which nobody "
-                "sees; leave it out.",
-                field,
-            )
+        name: str = envelope[field]
+        if all(each.isspace() or each in _JOINERS for each in name):
+            return _unfit(field, name, f"is blank; write as text {REQUIRED[field]}.")
+        for place, character in enumerate(name, 1):
+            if _is_barred(character):
+                why = (
+                    f"has as character {place} (U+{ord(character):04X}) a control or formatting "
+                    "character, which nobody sees; leave it out."
+                )
+                return _unfit(field, name, why)
+        if field in ("id", "subject") and name != name.strip():
+            where = "begins with" if name[0].isspace() else "ends in"
+            return _unfit(field, name, f"{where} a space, which nobody sees; leave it out.")
     return None
+
+
+def _is_barred(character: str) -> bool:
+    if character in _JOINERS:
+        return False
+    code = ord(character)
+    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return is_noncharacter or unicodedata.category(character) in _BARRED
+
+
+def _unfit(field: str, name: str, why: str) -> Refusal:
+    return Refusal("invalid_attribute", f"{field} is {shown(name)}, which {why}", field)
 
 
 def invalid_time(field: str, found: Any) -> Refusal:
@@ -215,14 +232,15 @@ def not_json(envelope: dict[str, Any]) -> Refusal | None:
 
 def unknown_type(event_type: str) -> Refusal:
     """An unlisted type under a reserved prefix: a typing error, or a decision sent back."""
-    prefix = event_type.split(".", 1)[0]
+    meant = folded(event_type)
+    prefix = meant.split(".", 1)[0]
     if event_type in DATA_TYPES:
         why = "is a decision, which only baton makes"
     else:
         why = f"is none of the types under `{prefix}.`, which are reserved"
     return Refusal(
         "unknown_type",
-        f"type is {shown(event_type)}, which {why}.{did_you_mean(event_type, LISTED_EVENTS)} "
+        f"type is {shown(event_type)}, which {why}.{did_you_mean(meant, LISTED_EVENTS)} "
         "Write a listed type, or for a touch of your own one outside "
         f"{' '.join(f'`{each}`' for each in RESERVED_PREFIXES)}.",
         "type",

@@ -5,17 +5,25 @@ Contract, section 2, 'Stages' and 'Fine points': a recycled lead starts afresh i
 """
 
 from datetime import datetime
+from typing import Final
 
 from rules.decisions import Recycled
 from rules.lead import attempts as attempt_log
 from rules.lead import handoff, stages, temperature, trails
 from rules.lead.rulebook import rank
-from rules.lead.state import Before, Cycle, Limits
+from rules.lead.state import Attempts, Before, Cycle, Limits
 from rules.lead.turn import Ending, Turn
 from rules.vocabulary import ENDED, FUNNEL, Stage
 
+_MISTAKES: Final[dict[Stage, str]] = {
+    "customer": "the win",
+    "lost": "the loss",
+    "disqualified": "the disqualification",
+    "nurturing": "the rejection",
+}
 
-def _ending(turn: Turn, word: str, rejected: str | None = None) -> Ending:
+
+def _ending(turn: Turn, word: str, attempts: Attempts, rejected: str | None = None) -> Ending:
     lead = turn.lead
     facts = turn.facts()
     return Ending(
@@ -26,7 +34,7 @@ def _ending(turn: Turn, word: str, rejected: str | None = None) -> Ending:
             lead.profile, lead.temperature, lead.stage, lead.points, lead.icp,
             frozenset(lead.cycle.trails),
         ),
-        lead.cycle.attempts,
+        attempts,
         lead.cycle.limits,
         rejected,
     )  # fmt: skip
@@ -35,7 +43,7 @@ def _ending(turn: Turn, word: str, rejected: str | None = None) -> Ending:
 def end(turn: Turn, stage: Stage, word: str, because: tuple[str, ...]) -> None:
     """Win, lose or disqualify the lead. Its owner stays known."""
     lead = turn.lead
-    turn.ended = _ending(turn, word)
+    turn.ended = _ending(turn, word, lead.cycle.attempts)
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None)
     handoff.free(turn)
     lead.resting = False
@@ -47,10 +55,10 @@ def recycle(
 ) -> None:
     """Give the lead back to nurturing; its new cycle starts at `start_at`."""
     lead, old = turn.lead, turn.lead.cycle
-    turn.ended = _ending(turn, "recycled", reason if rejected else None)
     book = turn.book
     old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life_s)
     old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
+    turn.ended = _ending(turn, "recycled", old_attempts, reason if rejected else None)
     kept = old.horizon if old.horizon and old.horizon.stated_at > start_at else None
     remembered = turn.revise(
         old,
@@ -60,7 +68,7 @@ def recycle(
         limits=turn.revise_limits(old.limits, recycle_at=None, recycle_left=None),
     )
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, remembered)
-    count = attempt_log.total(old.attempts)
+    count = attempt_log.total(old_attempts)
     handoff.free(turn)
     lead.owner = lead.team = lead.rule = None
     lead.cycle = Cycle(start_at, new_trails, kept, new_attempts, Limits(), ())
@@ -83,7 +91,7 @@ def reopen(turn: Turn, by: str | None) -> None:
         lead.cycle = _rejoined(turn, before.cycle)
     lead.owner = lead.team = lead.rule = None
     who = f" by {by}" if by else ""
-    stages.enter(turn, before.stage, (f"reopened{who}: {was} was a mistake",))
+    stages.enter(turn, before.stage, (f"reopened{who}: {_MISTAKES[was]} was a mistake",))
     temperature.update(turn)
     open_again = before.stage not in ENDED and before.stage != "nurturing"
     if open_again and before.owner is not None:

@@ -43,12 +43,18 @@ def started(
         lines.append(f"the lead is paused: all {clause.within.words} are left")
         counted_from = turn.lead.pauses[-1].until_at or turn.now
     if clock.due_at is not None:
-        lines.append(how_due(clause, calendar, counted_from, clock.due_at))
+        lines.append(how_due(turn, clause, calendar, counted_from, clock.due_at))
     return tuple(lines)
 
 
+def _whose(turn: Turn, calendar: Calendar) -> str:
+    """The calendar's time zone where it is not the agreement's, by which all else is told."""
+    elsewhere = calendar.zone.key != turn.book.agreement.timezone.key
+    return f" ({calendar.zone.key})" if elsewhere else ""
+
+
 def how_due(
-    clause: DeadlineClause, calendar: Calendar, start_at: datetime, due_at: datetime
+    turn: Turn, clause: DeadlineClause, calendar: Calendar, start_at: datetime, due_at: datetime
 ) -> str:
     """How the deadline came about: the working hours that were counted, or the days."""
     within = clause.within
@@ -59,14 +65,16 @@ def how_due(
         same = start_at.astimezone(local).time() == due_at.astimezone(local).time()
         moved = "" if same else ", moved on to the next opening"
         days = f"{within.amount} working day{'' if within.amount == 1 else 's'}"
-        return f"{within.words} in calendar {calendar.name}: the same time {days} later{moved}"
+        how = f"the same time {days} later{moved}"
+        return f"{within.words} in calendar {calendar.name}: {how}{_whose(turn, calendar)}"
     shown = [
         f"{moment(start, local)}–{until.astimezone(local):%H:%M}"
         for start, until in calendar.intervals(start_at, due_at)
     ]
+    where = _whose(turn, calendar)
     if len(shown) > SHOWN:
         shown = [*shown[: SHOWN - 1], "…", shown[-1]]
-    return f"{within.words} in calendar {calendar.name} counted over {'; '.join(shown)}"
+    return f"{within.words} in calendar {calendar.name} counted over {'; '.join(shown)}{where}"
 
 
 def met(
@@ -92,7 +100,10 @@ def broken(
     zone = turn.book.agreement.timezone
     assert clock.started_at is not None
     wanted, count = clause.ends.event or "touch", clause.ends.count
-    missing = f"no {wanted}" if count == 1 else f"{len(clock.evidence)} of {count} {wanted}"
+    found = len(clock.evidence)
+    missing = f"no {wanted}" if count == 1 else f"only {found} of {count} {wanted}"
+    if count > 1 and not found:
+        missing = f"none of {count} {wanted}"
     since = moment(clock.started_at, zone)
     return (
         f"{missing} before {moment(due_at, zone)}",

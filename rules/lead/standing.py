@@ -88,7 +88,7 @@ def _clock(turn: Turn, clause: DeadlineClause, clock: Clock) -> tuple[str, ...]:
     head = f"{clause.name}: {clock.state} since {moment(clock.started_at, zone)}"
     if clock.due_at is None:
         return (f"{head}, stands still while the lead is paused",)
-    how = deadlines.how_due(clause, calendar, clock.started_at, clock.due_at)
+    how = deadlines.how_due(turn, clause, calendar, clock.started_at, clock.due_at)
     return (
         f"{head}, due on {moment(clock.due_at, zone)}",
         f"{span(used.total_seconds())} of {clause.within.words} used; {how}",

@@ -177,10 +177,10 @@ def update(turn: Turn) -> None:
     lead.opinions_at = changes_at
     lead.temperature_at = earlier(changes_at, points.changes_at) if points else changes_at
     if temperature != lead.temperature:
-        was = lead.temperature
+        was, was_by = lead.temperature, lead.temperature_by
         lead.temperature, lead.temperature_by = temperature, by
         turn.facts_changed = True
-        because = reasons(turn, by) if by else ("no source has an opinion any more",)
+        because = reasons(turn, by) if by else _nothing_left(turn, was_by)
         turn.decide(TemperatureChanged(temperature=temperature, was=was, by=by, because=because))
     else:
         lead.temperature_by = by
@@ -232,6 +232,24 @@ def _touch_reasons(book: Rulebook, lead: Lead, at: datetime) -> tuple[str, ...]:
         within = f" within {number(window / timedelta(days=1))} days" if window else ""
         return (*lines, f"that is what {level.temperature} takes{within}")
     return ()
+
+
+def _nothing_left(turn: Turn, was_by: TemperatureSource | None) -> tuple[str, ...]:
+    """Why nobody has an opinion any more: what ended of the source that had one."""
+    rules, lead = turn.book.agreement.temperature, turn.lead
+    assert rules is not None
+    if was_by == "horizon":
+        stated = lead.cycle.horizon
+        if stated is None:
+            return ("no time of purchase is known any more",)
+        on = moment(stated.stated_at, turn.book.agreement.timezone)
+        return (f"the purchase stated on {on} for {number(stated.months)} months later is past",)
+    if was_by == "points":
+        lines = points_source.arithmetic(turn.book, lead, turn.facts(), turn.now)
+        return (*lines, "that is less than any temperature takes")
+    within = rules.touches.within if rules.touches is not None else None
+    window = f" in the last {number(within / timedelta(days=1))} days" if within else ""
+    return (f"the touches{window} are fewer than any temperature takes",)
 
 
 def _touch_text(touch: Touched, zone: ZoneInfo) -> str:

@@ -44,7 +44,7 @@ def _warn(turn: Turn, clause: DeadlineClause, clock: Clock) -> Clock:
         assert clock.due_at is not None
         because = (
             f"{first.fraction:.0%} of the {clause.within.words} are used and "
-            f"{clause.ends.event or 'the touches'} did not come yet",
+            f"there is no {clause.ends.event or 'touch'} yet",
             f"due on {moment(clock.due_at, zone)}",
         )
         turn.decide(

@@ -6,7 +6,14 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from rules.decisions import DATA_TYPES
-from rules.events import CAMPAIGN_EVENTS, LEAD_EVENTS, LISTED_EVENTS, REP_EVENTS, RESERVED_PREFIXES
+from rules.events import (
+    CAMPAIGN_EVENTS,
+    LEAD_EVENTS,
+    LISTED_EVENTS,
+    REP_EVENTS,
+    folded,
+    is_reserved,
+)
 from rules.loading.diagnostics import Code, Mark, Report
 from rules.wording import did_you_mean, printable
 
@@ -32,7 +39,7 @@ class EventNames:
             sentence = f"`{name}` is {what}, not a touch, and never counts here."
             self.report.add(Code.WRONG_EVENT, at, sentence)
             return False
-        if name.startswith(RESERVED_PREFIXES):
+        if is_reserved(name):
             return self._unknown(name, at)
         self._touches.setdefault(name, []).append(at)
         return True
@@ -52,8 +59,9 @@ class EventNames:
         return self.touch(name, at)
 
     def _unknown(self, name: str, at: Mark) -> bool:
-        hint = did_you_mean(name, LEAD_EVENTS | LEAD_DECISIONS)
-        sentence = f"`{printable(name)}` is none of the types under `{name.split('.')[0]}.`.{hint}"
+        meant = folded(name)
+        hint = did_you_mean(meant, LEAD_EVENTS | LEAD_DECISIONS)
+        sentence = f"`{printable(name)}` is none of the types under `{meant.split('.')[0]}.`.{hint}"
         self.report.add(Code.UNKNOWN_EVENT, at, sentence)
         return False
 

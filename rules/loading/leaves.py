@@ -7,7 +7,7 @@ was read, and what to write instead.
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, NoReturn
 
 from pydantic import PlainValidator
@@ -23,6 +23,13 @@ BROKEN: Final = "broken"
 """The error type of a node whose fault is already reported."""
 _MOST: Final = 1_000_000_000
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TOO_LONG: Final = re.compile(r"[1-9][0-9]*[mhd]", re.ASCII)
+"""Durations that `parse_duration` takes, and longer ones."""
+MOST_REMEMBERED: Final = 1000
+"""Touches and pieces of evidence that a lead's state may have to hold for one rule."""
+MOST_PROMISED_DAYS: Final = 3652
+"""The longest time that a clause may take: ten years, leap days included."""
+MOST_LOOKED_BACK_DAYS: Final = 36_500
 _PERCENT: Final = re.compile(r"([0-9]{1,3})%", re.ASCII)
 
 
@@ -78,8 +85,8 @@ def read_number(node: Any) -> float | int:
     return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a number: {hint}.")
 
 
-def whole(least: int) -> Callable[[Any], int]:
-    """A reader of whole numbers from `least` to a thousand million."""
+def whole(least: int, most: int = _MOST, because: str = "") -> Callable[[Any], int]:
+    """A reader of whole numbers from `least` to `most`; `because` says why no more."""
 
     def read(node: Any) -> int:
         value = read_number(node)
@@ -87,8 +94,8 @@ def whole(least: int) -> Callable[[Any], int]:
             fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a whole number.")
         if value < least:
             fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too small: {least} is the least.")
-        if value > _MOST:
-            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too large to be meant.")
+        if value > most:
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too large: {most} is the most{because}.")
         return value
 
     return read
@@ -110,25 +117,28 @@ def read_boolean(node: Any) -> bool:
     return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not true or false here: {hint}.")
 
 
-def read_duration(node: Any) -> Duration:
-    """A duration; zero too."""
-    written = scalar(node, "A duration")
-    duration = parse_duration(written.text)
-    if duration is not None and duration.wall.days < 36_500:
+def span(least: int, most_days: int) -> Callable[[Any], Duration]:
+    """A reader of durations from `least` of their unit to `most_days` of 24 hours."""
+    longest = timedelta(days=most_days)
+
+    def read(node: Any) -> Duration:
+        written = scalar(node, "A duration")
+        duration = parse_duration(written.text)
+        if duration is None and not _TOO_LONG.fullmatch(written.text):
+            sentence = (
+                f"{kind_of(node)} is not a duration. Write a whole number and its unit, "
+                "such as `15m`, `4h` or `2d`."
+            )
+            fail(Code.BAD_DURATION, sentence)
+        if duration is None or duration.wall > longest:
+            years = f"`{most_days}d` ({most_days // 365} years) is the most"
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is too long; {years}.")
+        if duration.amount < least:
+            nothing = "is no time at all; write a duration above zero"
+            fail(Code.OUT_OF_RANGE, f"{kind_of(node)} {nothing}.")
         return duration
-    sentence = (
-        f"{kind_of(node)} is not a duration. Write a whole number and its unit, "
-        "such as `15m`, `4h` or `2d`."
-    )
-    return fail(Code.BAD_DURATION, sentence)
 
-
-def read_span(node: Any) -> Duration:
-    """A duration above zero."""
-    duration = read_duration(node)
-    if duration.amount == 0:
-        fail(Code.OUT_OF_RANGE, f"{kind_of(node)} is no time at all; write a duration above zero.")
-    return duration
+    return read
 
 
 def read_percent(node: Any) -> float:
@@ -182,7 +192,13 @@ Number = Annotated[float | int, PlainValidator(read_number)]
 Whole = Annotated[int, PlainValidator(read_whole)]
 Amount = Annotated[int, PlainValidator(whole(0))]
 Count = Annotated[int, PlainValidator(whole(1))]
-AnyDuration = Annotated[Duration, PlainValidator(read_duration)]
-Span = Annotated[Duration, PlainValidator(read_span)]
+Tally = Annotated[
+    int, PlainValidator(whole(1, MOST_REMEMBERED, ", since each lead's last ones are kept"))
+]
+"""How many touches, or pieces of evidence, something takes."""
+Delay = Annotated[Duration, PlainValidator(span(0, MOST_PROMISED_DAYS))]
+Span = Annotated[Duration, PlainValidator(span(1, MOST_PROMISED_DAYS))]
+LookBack = Annotated[Duration, PlainValidator(span(1, MOST_LOOKED_BACK_DAYS))]
+"""A window or a half-life; of the wall clock."""
 Percent = Annotated[float, PlainValidator(read_percent)]
 Date = Annotated[date, PlainValidator(read_date)]

@@ -20,6 +20,7 @@ from rules.loading.ladders import read_ladders
 from rules.loading.leaves import kind_of
 from rules.loading.names import declared_names
 from rules.loading.people import read_parties, read_people
+from rules.loading.reach import check_reach
 from rules.loading.reading import Reading, reading_of
 from rules.loading.routing import read_rejection, read_routing, read_stages
 from rules.loading.shape_check import check_shape
@@ -67,6 +68,8 @@ def _agreement(shape: AgreementShape, digest: str, reading: Reading) -> Agreemen
     zone = read_zone(shape.timezone, shape.place("timezone"), reading)
     calendars = _calendars(shape, zone, reading)
     ladders = read_ladders(shape, reading)
+    people = read_people(shape, calendars, reading)
+    check_reach(shape, people, calendars, reading)
     _check_validity(shape, reading)
     slug = "-".join(shape.agreement.lower().split())
     return Agreement(
@@ -79,7 +82,7 @@ def _agreement(shape: AgreementShape, digest: str, reading: Reading) -> Agreemen
         valid_until=shape.valid.until if shape.valid else None,
         timezone=zone,
         parties=read_parties(shape, reading),
-        people=read_people(shape, calendars, reading),
+        people=people,
         calendars=calendars,
         icp=reading.condition(shape, "ideal_customer", TRAITS),
         temperature=read_temperature(shape.temperature, reading) if shape.temperature else None,

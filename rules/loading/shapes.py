@@ -24,14 +24,16 @@ from rules.loading.diagnostics import Mark
 from rules.loading.hours import Days, OpenHours, SpecialHours
 from rules.loading.leaves import (
     Amount,
-    AnyDuration,
     Count,
     Date,
+    Delay,
     Key,
+    LookBack,
     Name,
     Number,
     Percent,
     Span,
+    Tally,
     Text,
     Whole,
     read_name,
@@ -161,10 +163,10 @@ class CalendarShape(Shape):
 
 
 class TouchesShape(Shape):
-    cold: dict[Key, Count] | None = None
-    warm: dict[Key, Count] | None = None
-    hot: dict[Key, Count] | None = None
-    within: Span | None = None
+    cold: dict[Key, Tally] | None = None
+    warm: dict[Key, Tally] | None = None
+    hot: dict[Key, Tally] | None = None
+    within: LookBack | None = None
 
 
 class HorizonShape(Shape):
@@ -201,7 +203,7 @@ PointsOrShape = Annotated[
 class PointsShape(Shape):
     touches: dict[Key, PointsOrShape] = {}
     profile: list[ProfilePointsShape] = []
-    half_life: Span | None = None
+    half_life: LookBack | None = None
     levels: LevelsShape
 
 
@@ -250,8 +252,8 @@ class RoutingShape(Shape):
 
 class EndsShape(Shape):
     event: Name | None = None
-    touches: Count | None = None
-    count: Count | None = None
+    touches: Tally | None = None
+    count: Tally | None = None
     distinct: Name | None = None
     where: Any = None
 
@@ -263,11 +265,11 @@ class AttemptsShape(Shape):
 
 
 class ThenShape(Shape):
-    recycle_after: AnyDuration
+    recycle_after: Delay
 
 
 class StepShape(Shape):
-    after: AnyDuration
+    after: Delay
     tell: list[Name] = []
     do: Annotated[str, _one_of("reassign")] | None = None
     repeat: Span | None = None

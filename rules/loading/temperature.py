@@ -15,10 +15,16 @@ from rules.agreement import (
 )
 from rules.loading.diagnostics import Code
 from rules.loading.fields import DATA, WORTH
-from rules.loading.leaves import kind_of
+from rules.loading.leaves import MOST_REMEMBERED, kind_of
 from rules.loading.operators import Operators
 from rules.loading.reading import Reading
-from rules.loading.shapes import HorizonShape, PointsShape, TemperatureShape, TouchesShape
+from rules.loading.shapes import (
+    HorizonShape,
+    PointsShape,
+    TemperatureShape,
+    TouchesShape,
+    TouchPointsShape,
+)
 from rules.loading.value_tests import compares, equals, every
 from rules.loading.yaml_tree import MapNode, Node, Scalar
 from rules.vocabulary import TEMPERATURE_SOURCES, TEMPERATURES, Temperature, TemperatureSource
@@ -179,16 +185,41 @@ def _touch_points(shape: PointsShape, reading: Reading) -> dict[str, TouchPoints
     for name, rule in shape.touches.items():
         reading.events.touch(name, shape.key_place("touches", name))
         if isinstance(rule, (int, float)):
-            touches[name] = TouchPoints(rule, None, None)
-            continue
-        if rule.at_most is not None and rule.at_most <= 0:
+            earned, at_most, when = rule, None, None
+            at = shape.place("touches", name)
+        else:
+            earned, at_most, at = rule.points, rule.at_most, rule.place("points")
+            when = reading.condition(rule, "when", DATA)
+            _check_cap(name, rule, reading)
+        if earned == 0:
             sentence = (
-                f"A cap of {number(rule.at_most)} points leaves nothing of `{printable(name)}`."
+                f"`{printable(name)}` earns 0 points, so it changes nothing: delete it or give "
+                "it points."
             )
-            reading.add(Code.OUT_OF_RANGE, rule.place("at_most"), sentence)
-        when = reading.condition(rule, "when", DATA)
-        touches[name] = TouchPoints(rule.points, rule.at_most, when)
+            reading.add(Code.OUT_OF_RANGE, at, sentence)
+        touches[name] = TouchPoints(earned, at_most, when)
     return touches
+
+
+def _check_cap(name: str, rule: TouchPointsShape, reading: Reading) -> None:
+    """A cap leaves something, is of points earned, and needs no more touches than are kept."""
+    cap, earned = rule.at_most, rule.points
+    if cap is None or earned == 0:
+        return
+    shown = f"`{printable(name)}`"
+    if earned < 0:
+        sentence = f"{shown} takes points away, and `at_most` caps what is earned: delete it."
+        reading.add(Code.CONTRADICTION, rule.key_place("at_most"), sentence)
+    elif cap <= 0:
+        sentence = f"A cap of {number(cap)} points leaves nothing of {shown}."
+        reading.add(Code.OUT_OF_RANGE, rule.place("at_most"), sentence)
+    elif cap > earned * MOST_REMEMBERED:
+        sentence = (
+            f"It takes over {MOST_REMEMBERED} {shown} at {number(earned)} to reach the cap of "
+            f"{number(cap)}, more than are kept of a lead. Lower `at_most`, or delete it: "
+            "without a cap, any number counts."
+        )
+        reading.add(Code.OUT_OF_RANGE, rule.place("at_most"), sentence)
 
 
 def _point_levels(shape: PointsShape, reading: Reading) -> tuple[tuple[Temperature, int], ...]:

@@ -45,7 +45,7 @@ def obstacle(
         calendar = person.calendar
         if calendar is not None and not calendar.is_open(now):
             opens = calendar.next_opening(now)
-            return f"is not at work until {moment(opens, calendar.zone)}"
+            return f"is not at work until {moment(opens, agreement.timezone)}"
     return None
 
 

@@ -91,9 +91,10 @@ def _unknown(lead: str, engine: "Engine") -> str:
 
     near = get_close_matches(lead, engine.leads, n=3)
     hint = f" Did you mean {', '.join(printable(each) for each in near)}?" if near else ""
+    count = len(engine.leads)
     return (
         f"No event of the file is about lead '{printable(lead)}'.{hint} "
-        f"It holds {len(engine.leads)} leads."
+        f"It holds {count} lead{'' if count == 1 else 's'}."
     )
 
 

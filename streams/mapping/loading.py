@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rules.events import LISTED_EVENTS, RESERVED_PREFIXES
+from rules.events import LISTED_EVENTS, folded, is_reserved
 from rules.loading.diagnostics import Code, Diagnostic, Mark, Report
 from rules.loading.yaml_tree import ListNode, MapNode, Node, Scalar, read_tree
 from rules.wording import did_you_mean, printable
@@ -218,10 +218,10 @@ def _check_types(kind: Value, node: Node, report: Report) -> None:
         if not isinstance(option, Constant) or not isinstance(option.value, str):
             continue
         name = option.value
-        if name.startswith(RESERVED_PREFIXES) and name not in LISTED_EVENTS:
+        if name not in LISTED_EVENTS and is_reserved(name):
             sentence = (
                 f"`{printable(name)}` is not an event type; types under "
-                f"`{name.split('.')[0]}.` are a closed list."
-                f"{did_you_mean(name, LISTED_EVENTS)} See the contract, section 1."
+                f"`{folded(name).split('.')[0]}.` are a closed list."
+                f"{did_you_mean(folded(name), LISTED_EVENTS)} See the contract, section 1."
             )
             report.add(Code.UNKNOWN_EVENT, node.start, sentence)

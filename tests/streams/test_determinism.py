@@ -27,8 +27,8 @@ from tests.model.strategies import stories
 START_AT: Final = datetime(2026, 3, 2, 7, tzinfo=UTC)
 LATER: Final = timedelta(days=60)
 _KINDS: Final = (
-    b"sla.breached", b"sla.met", b"sla.warned", b"lead.recycled", b"sla.escalated", b"lead.assigned",
-    b"lead.temperature_changed",
+    b"sla.breached", b"sla.met", b"sla.warned", b"sla.escalated",
+    b"lead.assigned", b"lead.recycled", b"lead.temperature_changed",
 )  # fmt: skip
 Dated = tuple[Event, datetime]
 

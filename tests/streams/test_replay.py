@@ -187,9 +187,11 @@ def drawn_agreements(draw: st.DrawFn) -> str:
 
 def agreements() -> st.SearchStrategy[Agreement]:
     texts = st.one_of(st.sampled_from(AGREEMENTS), drawn_agreements(), drawn_agreements())
-    return texts.map(lambda text: load_agreement(text, "drawn.yaml")).filter(
-        lambda loaded: loaded.agreement is not None
-    ).map(lambda loaded: loaded.agreement)  # type: ignore[return-value]
+    return (
+        texts.map(lambda text: load_agreement(text, "drawn.yaml"))
+        .filter(lambda loaded: loaded.agreement is not None)
+        .map(lambda loaded: loaded.agreement)
+    )  # type: ignore[return-value]
 
 
 @dataclass(slots=True)
