@@ -6,9 +6,13 @@ that `baton --help` answers at once. What the help says of a command stands in
 """
 
 import difflib
+import errno
 import importlib
+import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import click
 
@@ -43,8 +47,36 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
 }
 
 
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_INTERRUPTED: Final = 130
+"""What shells say of a process that the user stopped."""
+
+
 class LazyGroup(click.Group):
-    """A group that imports a subcommand's module only when that subcommand is called."""
+    """A group that imports a subcommand's module only when that subcommand is called.
+
+    Whatever the output does (a full disk, a closed stdout), a command ends with
+    a sentence and status 2; a reader that goes away early (`| head`) is no fault.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if not extra.get("standalone_mode", True):
+                raise
+            _give_up(error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if sys.stdout is None:
+            _refuse("There is nowhere to write the result: stdout is closed. Try >/dev/null.")
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name, entry in COMMANDS.items() if not entry.hidden]
@@ -68,6 +100,31 @@ class LazyGroup(click.Group):
         rows = [(name, COMMANDS[name].summary) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _give_up(error: OSError) -> NoReturn:
+    """End after reading or writing failed where no command expected it."""
+    _drop_output()
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        _refuse(f"{printable(str(error.filename))} can't be read or written: {why}.")
+    if error.errno in _NO_ROOM:
+        _refuse(f"The output can't be written: {why}. Make room, and run the command again.")
+    _refuse(f"Reading or writing failed: {why}.")
+
+
+def _drop_output() -> None:
+    """Make what is still buffered for stdout go nowhere, or Python would fail on it at exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    with suppress(OSError):
+        click.echo(f"Error: {sentence}", err=True)
+    sys.exit(2)
 
 
 @click.group(

@@ -113,7 +113,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.UNDEFINED_REASON: "The reason is not among `rejection.reasons`.",
     Code.RESERVED_NAME: "The name has a meaning of its own and cannot be declared.",
     Code.DUPLICATE_NAME: "The same name or entry is given twice.",
-    Code.UNKNOWN_EVENT: "A type that begins like baton's own (`lead.`, `deal.` …) and is none of them.",
+    Code.UNKNOWN_EVENT: "A type like baton's own (`lead.`, `deal.` …) that is none of them.",
     Code.WRONG_EVENT: "A known type that cannot be used in this place.",
     Code.EMPTY_TEAM: "The team has no members.",
     Code.NO_WEIGHT: "All members of a round-robin team have weight 0.",

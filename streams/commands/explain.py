@@ -55,11 +55,13 @@ def _story(
     engine: "Engine", lead: str, events: BinaryIO, until_at: datetime | None
 ) -> tuple[list["Event | Decision"], int]:
     """The lead's events and decisions in order, and how many lines were refused."""
+    from streams.engine import Seen
     from streams.jsonl import read_lines
     from streams.refusals import DeadLetter
     from streams.replaying import replay
 
     story: list[Event | Decision] = []
+    seen = Seen()
     refused = 0
     for each in replay(engine, read_lines(events)):
         if isinstance(each, DeadLetter):
@@ -69,7 +71,9 @@ def _story(
         # What fell due before the event was decided before it.
         before = [one for one in own if one.cause != each.event.id]
         story.extend(before)
-        if each.event.subject == lead:
+        # A repeat changed nothing, so it is not told twice.
+        assert engine.now is not None
+        if each.event.subject == lead and not seen.repeats(each.event, engine.now):
             story.append(each.event)
         story.extend(one for one in own if one.cause == each.event.id)
     if until_at is not None:

@@ -123,22 +123,19 @@ class Promises:
         return person.calendar if person and person.calendar else ALWAYS
 
     def judge(self, turn: Turn) -> None:
-        """Clause by clause: evidence, then endings, then starts; an ending ends all first."""
+        """Evidence first, then endings, then starts; within each in the order of the file."""
         facts = facts_at(self.agreement, turn.lead, turn.now)
         if turn.ended:
             self.forget(turn)
-            for clause in self.deadlines:
-                self.look_at_evidence(turn, clause)
-            for clause in self.deadlines:
-                self.end(turn, clause, facts)
+        for clause in self.deadlines:
+            self.look_at_evidence(turn, clause)
+        for clause in self.deadlines:
+            self.end(turn, clause, facts)
         for clause in self.agreement.clauses:
             if isinstance(clause, AttemptClause):
                 self.count_attempts(turn, clause, facts)
-                continue
-            if not turn.ended:
-                self.look_at_evidence(turn, clause)
-                self.end(turn, clause, facts)
-            self.start(turn, clause, facts)
+            else:
+                self.start(turn, clause, facts)
 
     def forget(self, turn: Turn) -> None:
         """What the lead's end puts an end to without a word."""

@@ -103,8 +103,8 @@ def test_time_runs_on_to_until(explain: Explain) -> None:
     told = explain("--until", "2026-10-01T00:00:00Z")
     assert "is hot now" in told.stdout
     assert "Where lead-1 stands on Thu 1 Oct 2026 02:00" in told.stdout
-    assert "no_temperature" not in told.stdout
-    assert told.stdout.count("\n") > explain().stdout.count("\n")
+    assert "has no temperature any more" in told.stdout
+    assert "has no temperature any more" not in explain().stdout
 
 
 def test_machines_get_the_same_story(explain: Explain) -> None:
@@ -116,7 +116,7 @@ def test_machines_get_the_same_story(explain: Explain) -> None:
     assert len(decided) + len(given) == len(kinds)
     assert [each["sequence"] for each in decided] == list(range(1, len(decided) + 1))
     assert all(each["data"]["because"] for each in decided)
-    assert kinds.index("ebook.downloaded") < kinds.index("lead.temperature_changed")
+    assert kinds[1:3] == ["page.viewed", "lead.temperature_changed"]
     assert told["at"] == "2026-03-02T11:30:00Z"
     assert "11 points in all" in " ".join(told["standing"]["temperature"])
 

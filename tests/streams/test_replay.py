@@ -39,7 +39,7 @@ from tests.model.agreements import AGREEMENTS
 from tests.model.playing import event_line
 from tests.model.strategies import Move, stories
 
-AFTERWARDS: Final = timedelta(days=400)
+AFTERWARDS: Final = timedelta(days=60)
 HEAD: Final = """
 agreement: Drawn
 version: 1
@@ -316,7 +316,7 @@ def event_of(move: Move, number: int, now: datetime, late_due: datetime | None) 
 
 
 def played(agreement: Agreement, start_at: datetime, moves: Sequence[Move]) -> Engine:
-    """An engine after the moves and a year more; every decision was looked at."""
+    """An engine after the moves and two months more; every decision was looked at."""
     engine, watcher = Engine(agreement), Watcher()
     events: list[tuple[Event, datetime]] = []
     now, late_due = start_at, None

@@ -314,7 +314,7 @@ def test_an_until_that_is_no_instant_is_bad_usage(until: str, acme_path: Path) -
         main, ["replay", "--agreement", str(acme_path), "--until", until, "-"]
     )
     assert done.exit_code == 2
-    assert "2026-03-02T09:15:00+01:00" in done.stderr
+    assert "Invalid value for '--until': " in done.stderr
 
 
 def test_an_until_gone_by_changes_nothing(acme_path: Path, decided: bytes) -> None:
