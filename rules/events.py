@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -67,6 +68,7 @@ def folded(event_type: str) -> str:
     return event_type.strip().casefold()
 
 
+@lru_cache(maxsize=1024)  # there are few types, and every event asks
 def is_reserved(event_type: str) -> bool:
     """Whether a type that is not listed stands under a reserved prefix, however it is written.
 

@@ -12,6 +12,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 import click
@@ -70,11 +71,13 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if sys.stdout is None:
             _refuse("There is nowhere to write the result: stdout is closed. Try >/dev/null.")
+        if sys.stdin is None:
+            sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - to the end
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            click.echo("\nAborted!", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
         return result
 

@@ -1,11 +1,5 @@
-"""The processing loop, in memory: events in, decisions out, time as an input like any other.
+"""The engine in memory: what `replay` and `explain` run on, and what the store is compared with."""
 
-Leads and the router are aggregates that know nothing of each other; this loop
-carries their requests and answers, wakes whoever is due, and recognises
-repeated events. It reads no clock: `now` comes with the event.
-"""
-
-from collections import deque
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Final
@@ -13,21 +7,13 @@ from typing import Final
 import msgspec
 
 from rules.agreement import Agreement
-from rules.decisions import Decision
-from rules.events import CAMPAIGN_EVENTS, REP_EVENTS, Event
-from rules.lead import decide as lead_rules
-from rules.lead.rulebook import rulebook
+from rules.events import Event
 from rules.lead.state import Lead
-from rules.lead.turn import Outcome
-from rules.requests import Answer, Availability, Request
-from rules.router.decide import Router
 from rules.router.state import RouterState
+from streams.processing import Processor
 
 REMEMBERED: Final = timedelta(days=35)
 """How long an event is known by its subject, source and id (contract, section 1)."""
-_NOT_OF_LEADS: Final = REP_EVENTS | CAMPAIGN_EVENTS
-_MOST_AT_ONCE: Final = 10_000
-"""Wake-ups of one lead at one instant; more would be an endless loop."""
 
 Mark = tuple[str, str, str]
 
@@ -59,6 +45,33 @@ class Seen:
         return False
 
 
+class MemoryStates:
+    """All leads in a dictionary, their wake-ups in a heap. Outdated wake-ups are passed over."""
+
+    def __init__(self) -> None:
+        self.leads: dict[str, Lead] = {}
+        self.seen = Seen()
+        self.lead = self.leads.get
+        self.repeats = self.seen.repeats
+        self._wakes: list[tuple[datetime, str]] = []
+
+    def keep(self, lead: Lead, was: Lead | None) -> None:
+        """Put a lead's new state in the place of `was`."""
+        self.leads[lead.id] = lead
+        if lead.wake_at is not None and (was is None or lead.wake_at != was.wake_at):
+            heappush(self._wakes, (lead.wake_at, lead.id))
+
+    def next_due(self) -> tuple[datetime, str] | None:
+        """The earliest wake-up that still stands."""
+        wakes = self._wakes
+        while wakes:
+            first = wakes[0]
+            if self.leads[first[1]].wake_at == first[0]:
+                return first
+            heappop(wakes)
+        return None
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything an engine knows, to go on from later."""
 
@@ -79,34 +92,35 @@ def decode_snapshot(raw: bytes) -> Snapshot:
     return msgspec.msgpack.decode(raw, type=Snapshot)
 
 
-class Engine:
+class Engine(Processor):
     """One agreement at work on leads that are held in memory."""
 
+    states: MemoryStates
+
     def __init__(self, agreement: Agreement) -> None:
-        self.book = rulebook(agreement)
-        self.leads: dict[str, Lead] = {}
-        self.router = Router(agreement, RouterState())
-        self.now: datetime | None = None
-        self._seen = Seen()
-        self._wakes: list[tuple[datetime, str]] = []
+        super().__init__(agreement, MemoryStates(), RouterState(), None)
+
+    @property
+    def leads(self) -> dict[str, Lead]:
+        """Every lead by its id."""
+        return self.states.leads
 
     @classmethod
     def resumed(cls, agreement: Agreement, snapshot: Snapshot) -> "Engine":
         """An engine that goes on where the snapshot was taken."""
         engine = cls(agreement)
         engine.now = snapshot.now
-        engine.leads = snapshot.leads
         engine.router.state = snapshot.router
-        engine._seen.newer = dict(snapshot.newer)
-        engine._seen.older = dict(snapshot.older)
-        engine._seen.next_at = snapshot.next_at
-        for lead in engine.leads.values():
-            engine._await(lead)
+        for lead in snapshot.leads.values():
+            engine.states.keep(lead, None)
+        seen = engine.states.seen
+        seen.newer, seen.older = dict(snapshot.newer), dict(snapshot.older)
+        seen.next_at = snapshot.next_at
         return engine
 
     def snapshot(self) -> Snapshot:
         """Everything this engine knows."""
-        seen = self._seen
+        seen = self.states.seen
         return Snapshot(
             self.now,
             self.leads,
@@ -115,103 +129,3 @@ class Engine:
             list(seen.older.items()),
             seen.next_at,
         )
-
-    def take(self, event: Event, now: datetime) -> list[Decision]:
-        """Move the clock to `now`, fire what fell due, then take the event.
-
-        The event is valid and admitted. A repeat changes nothing. The clock
-        never moves back: an earlier `now` counts as the present one.
-        """
-        decisions = self.run_until(now)
-        assert self.now is not None
-        if self._seen.repeats(event, self.now):
-            return decisions
-        if event.type in _NOT_OF_LEADS:
-            if event.type in REP_EVENTS:
-                self._carry(self.router.hear(_availability(event), self.now), decisions)
-            return decisions
-        known = self.leads.get(event.subject)
-        outcome = lead_rules.decide(self.book, known, event, self.now)
-        if outcome.lead is not known:
-            self._ask(self._keep(outcome, decisions), decisions)
-        return decisions
-
-    def run_until(self, at: datetime) -> list[Decision]:
-        """Move the clock to `at`, firing everything that falls due up to then, in order."""
-        decisions: list[Decision] = []
-        wakes, router_at = self._wakes, self.router.state.wake_at
-        if (not wakes or wakes[0][0] > at) and (router_at is None or router_at > at):
-            if self.now is None or at > self.now:
-                self.now = at
-            return decisions
-        while (due := self._next_due()) is not None and due[0] <= at:
-            self.now = due_at = max(due[0], self.now) if self.now is not None else due[0]
-            if due[1] is None:
-                self._carry(self.router.wake(due_at), decisions)
-            else:
-                heappop(self._wakes)
-                self._wake(due[1], due_at, decisions)
-        if self.now is None or at > self.now:
-            self.now = at
-        return decisions
-
-    def _next_due(self) -> tuple[datetime, str | None] | None:
-        """The next wake-up: a lead's before the router's at one instant, leads by their id."""
-        wakes = self._wakes
-        while wakes:
-            at, lead_id = wakes[0]
-            if self.leads[lead_id].wake_at == at:
-                break
-            heappop(wakes)
-        router_at = self.router.state.wake_at
-        if wakes and (router_at is None or wakes[0][0] <= router_at):
-            return wakes[0]
-        return None if router_at is None else (router_at, None)
-
-    def _wake(self, lead_id: str, at: datetime, decisions: list[Decision]) -> None:
-        for _ in range(_MOST_AT_ONCE):
-            lead = self.leads[lead_id]
-            if lead.wake_at is None or lead.wake_at > at:
-                return
-            self._ask(self._keep(lead_rules.wake(self.book, lead, at), decisions), decisions)
-        raise AssertionError(f"lead {lead_id!r} wants to be woken at {at} for ever")
-
-    def _await(self, lead: Lead) -> None:
-        if lead.wake_at is not None:
-            heappush(self._wakes, (lead.wake_at, lead.id))
-
-    def _keep(self, outcome: Outcome, decisions: list[Decision]) -> tuple[Request, ...]:
-        lead = outcome.lead
-        known = self.leads.get(lead.id)
-        self.leads[lead.id] = lead
-        if known is None or lead.wake_at != known.wake_at:
-            self._await(lead)
-        decisions.extend(outcome.decisions)
-        return outcome.requests
-
-    def _carry(self, answers: list[Answer], decisions: list[Decision]) -> None:
-        """Bring the router's answers to their leads, one after the other."""
-        for reply in answers:
-            self._ask(self._answered(reply, decisions), decisions)
-
-    def _ask(self, requests: tuple[Request, ...], decisions: list[Decision]) -> None:
-        """Ask the router, bring its answers to their leads, and ask what those ask in turn."""
-        if not requests:
-            return
-        assert self.now is not None
-        waiting = deque(requests)
-        while waiting:
-            for reply in self.router.take(waiting.popleft(), self.now):
-                waiting.extend(self._answered(reply, decisions))
-
-    def _answered(self, reply: Answer, decisions: list[Decision]) -> tuple[Request, ...]:
-        assert self.now is not None
-        outcome = lead_rules.answer(self.book, self.leads[reply.lead], reply, self.now)
-        return self._keep(outcome, decisions)
-
-
-def _availability(event: Event) -> Availability:
-    away = event.type == "rep.away"
-    return Availability(
-        event.subject, away, event.data.get("until") if away else None, event.time_at, event.id
-    )

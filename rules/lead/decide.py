@@ -23,6 +23,7 @@ from rules.lead import (
     timers,
     trails,
 )
+from rules.lead.adoption import adopt
 from rules.lead.quiet import quiet
 from rules.lead.rulebook import Rulebook
 from rules.lead.state import Attempt, Lead, Trigger
@@ -40,20 +41,22 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     The event is valid and admitted, and not a repeat: that is the loop's part.
     """
     if lead is None:
-        lead = Lead(id=event.subject)
+        lead = Lead(id=event.subject, agreement=book.key)
     kind = event.type
     touch = is_touch(kind)
     concerns = not touch or _concerns_clauses(book, lead, kind)
-    if not concerns and not lead.resting and kind not in book.plans:
+    known = lead.agreement == book.key
+    if known and not concerns and not lead.resting and kind not in book.plans:
         return Outcome(lead, (), ())
     if event.time_at > now:
         # A source whose clock is ahead: nothing happened after it became known.
         event = Event(event.id, event.source, kind, event.subject, now, event.data)
-    if not concerns:
+    if known and not concerns:
         after = quiet(book, lead, event, now)
         if after is not None:
             return Outcome(after, (), ())
     turn = Turn.of(book, lead, now, event.id)
+    adopt(turn)
     draft = turn.lead
     if draft.resting and _of_this_cycle(draft, event):
         draft.resting = False
@@ -183,12 +186,13 @@ def _reject(turn: Turn, event: Event, said: str) -> None:
 def wake(book: Rulebook, lead: Lead, at: datetime) -> Outcome:
     """What time alone does to `lead` at `at`, the very instant that was due."""
     turn = Turn.of(book, lead, at, None)
+    adopt(turn)
     draft = turn.lead
     timers.fire(turn)
     until = pauses.until(turn)
     if until is not None and until <= at:
         pauses.go_on(turn, at)
-    if draft.temperature_at is not None and draft.temperature_at <= at:
+    if turn.heat_changed or (draft.temperature_at is not None and draft.temperature_at <= at):
         temperature.update(turn)
         if turn.facts_changed:
             stages.climb(turn)
@@ -203,6 +207,7 @@ def wake(book: Rulebook, lead: Lead, at: datetime) -> Outcome:
 def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
     """What the router's `reply` makes of `lead`."""
     turn = Turn.of(book, lead, now, reply.cause)
+    adopt(turn)
     asked = next((each for each in lead.pending if each.ticket == reply.ticket), None)
     queued = lead.queued and isinstance(reply, Given) and reply.ticket == lead.ticket
     if asked is None and not queued:

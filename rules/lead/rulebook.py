@@ -36,6 +36,8 @@ class Rulebook:
     """An agreement and its indexes. Built once per agreement by `rulebook`."""
 
     agreement: Agreement
+    key: str
+    """Short for the agreement's digest: which rulebook a lead's state was made by."""
     plans: Mapping[str, TouchPlan]
     half_life_s: float | None
     """Seconds in which what touches earned halves."""
@@ -147,6 +149,7 @@ def rulebook(agreement: Agreement) -> Rulebook:
         boundaries.update(least for _, least in rules.points.levels)
     return Rulebook(
         agreement=agreement,
+        key=agreement.digest[:12],
         plans=_plans(agreement),
         half_life_s=_half_life_s(agreement),
         triggers={kind: frozenset(which) for kind, which in triggers.items()},

@@ -204,6 +204,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One lead. `wake_at` is when it next wants to be woken though nothing happens."""
 
     id: str
+    agreement: str = ""
+    """The key of the rulebook that last had a say; another one first has to adopt the lead."""
     sequence: int = 0
     profile: dict[str, Any] = {}
     """Fields as rules see them; `account` is filled in from the e-mail."""

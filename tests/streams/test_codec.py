@@ -173,6 +173,14 @@ def test_missing_attributes_are_named(field: str, value: Any) -> None:
         ("\u061clead", "(U+061C)"),
         ("lead\ufffe", "(U+FFFE)"),
         ("lead\U0010ffff", "(U+10FFFF)"),
+        ("lead\u200b1", "(U+200B)"),
+        ("\ufefflead", "(U+FEFF)"),
+        ("le\u00adad", "(U+00AD)"),
+        ("lead\U000e0041", "(U+E0041)"),
+        ("lead\u20281", "(U+2028)"),
+        (" ", "is blank"),
+        ("\u00a0\u3000", "is blank"),
+        ("\u200d", "is blank"),
     ],
 )
 def test_unfit_names_are_refused(field: str, value: Any, shown: str) -> None:
@@ -182,7 +190,20 @@ def test_unfit_names_are_refused(field: str, value: Any, shown: str) -> None:
     assert shown in refusal.sentence
 
 
-@pytest.mark.parametrize("name", ["x" * MAX_NAME, "Zoë Ångström", "佐藤", "a\u00a0b", "👩‍💻"])
+@pytest.mark.parametrize("field", ["id", "subject"])
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [("lead 1 ", "ends in"), (" lead-1", "begins with"), ("lead-1\u00a0", "ends in")],
+)
+def test_a_name_in_outer_spaces_is_refused(field: str, value: str, where: str) -> None:
+    refusal = refused(line(**{field: value}))
+    assert (refusal.reason, refusal.field) == ("invalid_attribute", field)
+    assert f"which {where} a space" in refusal.sentence
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * MAX_NAME, "Zoë Ångström", "佐藤", "a b", "a\u00a0b", "👩‍💻", "می\u200cخواهم"]
+)
 def test_names_of_all_scripts_are_taken(name: str) -> None:
     assert taken(line(subject=name)).subject == name
 
@@ -285,6 +306,14 @@ def test_size_is_counted_in_bytes() -> None:
         ("lead.assigned", "a decision, which only baton makes"),
         ("sla.breached", "a decision, which only baton makes"),
         ("opportunity.", "reserved"),
+        ("Lead.captured", "`lead.captured`"),
+        ("LEAD.REJECTED", "`lead.rejected`"),
+        (" lead.captured", "`lead.captured`"),
+        ("lead.captured ", "`lead.captured`"),
+        ("\u3000Deal.Won", "`deal.won`"),
+        ("ｌｅａｄ．captured", "`lead.captured`"),
+        ("le\u200dad.captured", "`lead.captured`"),
+        ("Sla.Breached", "none of the types under `sla.`"),
     ],
 )
 def test_a_typing_error_does_not_heat_a_lead(kind: str, guess: str) -> None:

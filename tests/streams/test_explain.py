@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 from streams.cli import main
 
 EVIL: Final = "x\x1b[31m\x07\u202eevil\u2066\r\n\x9b2J\u200b" + "é" * 3_000
-DECISIONS: Final = ("lead.", "sla.")
 Explain = Callable[..., Result]
 
 
@@ -122,9 +121,10 @@ def test_machines_get_the_same_story(explain: Explain) -> None:
 
 
 def test_hidden_characters_are_escaped_and_long_names_cut(explain: Explain) -> None:
+    evil: dict[str, Any] = {EVIL: EVIL, "deep": {"a": [EVIL]}, "big": 1e300}
     lines = (
         event(1, "lead.captured", "09:00", name=EVIL, job_title=EVIL, company=EVIL, account=EVIL),
-        event(2, "lead.updated", "09:01", **{EVIL: EVIL, "deep": {"a": [EVIL]}, "big": 1e300}),
+        event(2, "lead.updated", "09:01", **evil),
         event(3, "demo.requested", "09:02", asset=EVIL),
         event(4, "webinar.attended", "09:03", asset=EVIL),
         event(5, "ebook.downloaded", "09:04", asset=EVIL),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import yaml
-from hypothesis import given, note, settings
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from rules.agreement import Agreement
@@ -118,7 +118,7 @@ def clauses() -> st.SearchStrategy[dict[str, Any]]:
         "calendar": st.sampled_from(CALENDAR),
         "escalate": ladders(),
     }
-    deadline = st.fixed_dictionaries(
+    deadline: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {
             "by": st.sampled_from(["sales", "sales", "marketing"]),
             "starts": st.sampled_from(STARTS),
@@ -127,7 +127,7 @@ def clauses() -> st.SearchStrategy[dict[str, Any]]:
         },
         optional={**shared, "warn": st.sampled_from([["50%"], ["1%", "99%"]])},
     )
-    limits = st.fixed_dictionaries(
+    limits: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {
             "by": st.just("sales"),
             "attempts": st.sampled_from(
@@ -181,17 +181,18 @@ def drawn_agreements(draw: st.DrawFn) -> str:
         "rejection": {"reasons": ["no_budget", "bad_data"], "disqualify": ["bad_data"]},
     }
     plain = yaml.SafeDumper
-    plain.ignore_aliases = lambda *_: True  # type: ignore[method-assign,assignment]
+    plain.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
     return HEAD + yaml.dump(chapters, Dumper=plain, sort_keys=False)
 
 
-def agreements() -> st.SearchStrategy[Agreement]:
-    texts = st.one_of(st.sampled_from(AGREEMENTS), drawn_agreements(), drawn_agreements())
-    return (
-        texts.map(lambda text: load_agreement(text, "drawn.yaml"))
-        .filter(lambda loaded: loaded.agreement is not None)
-        .map(lambda loaded: loaded.agreement)
-    )  # type: ignore[return-value]
+@st.composite
+def agreements(draw: st.DrawFn) -> Agreement:
+    """One of the small agreements of the model's tests, or a drawn one."""
+    text = draw(st.one_of(st.sampled_from(AGREEMENTS), drawn_agreements(), drawn_agreements()))
+    agreement = load_agreement(text, "drawn.yaml").agreement
+    assume(agreement is not None)
+    assert agreement is not None
+    return agreement
 
 
 @dataclass(slots=True)

@@ -295,7 +295,7 @@ def test_an_interruption_ends_it_with_a_word(acme_path: Path) -> None:
     assert process.stdin is not None
     assert process.stderr is not None
     # The dead letter on stderr shows that it is at work.
-    process.stdin.write(b"nonsense\n" * 1_000)
+    process.stdin.write(b"nonsense\n" * 300)
     process.stdin.flush()
     first = process.stderr.readline()
     process.send_signal(signal.SIGINT)
@@ -303,7 +303,7 @@ def test_an_interruption_ends_it_with_a_word(acme_path: Path) -> None:
     assert json.loads(first)["reason"] == "malformed_json"
     assert b"Traceback" not in rest
     assert rest.endswith(b"Aborted!\n")
-    assert process.returncode not in (0, 2)
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,94 @@ def test_a_misspelt_touch_is_noticed_though_each_is_named_once():
     ]
 
 
+def said(extra: str) -> list[str]:
+    """The sentences about an agreement of `HEAD` and `extra`."""
+    return [each.sentence for each in load_agreement(f"{HEAD}{extra}").diagnostics]
+
+
+def points(written: str) -> str:
+    return f"temperature: {{points: {{touches: {written}, levels: {{warm: 20}}}}}}\n"
+
+
+def within(duration: str, calendar: str) -> str:
+    return (
+        "parties: {sales: {}}\npeople: {bob: {calendar: sundays}}\n"
+        'calendars: {sundays: {hours: {sun: "02:30-02:31"}}}\n'
+        "clauses: [{clause: c, by: sales, starts: lead.captured, ends: deal.won, "
+        f"within: {duration}, calendar: {calendar}}}]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (
+            points("{page.viewed: {points: 0, at_most: 5}}"),
+            "`page.viewed` earns 0 points, so it changes nothing: delete it or give it points.",
+        ),
+        (
+            points("{page.viewed: {points: -1, at_most: 5}}"),
+            "`page.viewed` takes points away, and `at_most` caps what is earned: delete it.",
+        ),
+        (
+            points("{page.viewed: {points: 0.5, at_most: 1000}}"),
+            "It takes over 1000 `page.viewed` at 0.5 to reach the cap of 1000, more than are kept "
+            "of a lead. Lower `at_most`, or delete it: without a cap, any number counts.",
+        ),
+        (
+            "temperature: {touches: {hot: {page.viewed: 999999999}}}\n",
+            "`999999999` is too large: 1000 is the most, since each lead's last ones are kept.",
+        ),
+        (
+            within("5000h", "sundays"),
+            "`5000h` lasts more than ten years in the calendar `sundays`. Write a shorter time, "
+            "or give the calendar more hours.",
+        ),
+        (
+            within("600d", "owner"),
+            "`600d` lasts more than ten years in the calendar `sundays`, by which `bob` works. "
+            "Write a shorter time, or give the calendar more hours.",
+        ),
+        (
+            within("36500d", "always"),
+            "`36500d` is too long; `3652d` (10 years) is the most.",
+        ),
+        (
+            within("9999999h", "sundays"),
+            "`9999999h` is too long; `3652d` (10 years) is the most.",
+        ),
+    ],
+)
+def test_what_no_lead_could_hold_is_refused(written, sentence):
+    assert sentence in said(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        points("{page.viewed: {points: -1}}"),
+        points("{page.viewed: {points: 0.005, at_most: 5}}"),
+        within("8h", "owner"),
+        within("500d", "sundays"),
+        within("87648h", "always"),
+    ],
+)
+def test_the_most_that_can_be_held_is_taken(written):
+    assert load_agreement(f"{HEAD}{written}").agreement is not None
+
+
+def test_a_faulty_calendar_is_not_blamed_for_lasting_long():
+    written = within("5000h", "sundays").replace("sun:", 'mon-fri: "9-18", sun:')
+    loaded = load_agreement(f"{HEAD}{written}")
+    assert [each.code.value for each in loaded.diagnostics] == ["bad_hours"]
+
+
+def test_a_reserved_type_is_known_however_it_is_written():
+    assert said(points("{Lead.Captured: 3}")) == [
+        "`Lead.Captured` is none of the types under `lead.`. Did you mean `lead.captured`?"
+    ]
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_edit_of_the_sample_makes_loading_fail(data):
