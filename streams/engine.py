@@ -61,15 +61,19 @@ class MemoryStates:
         if lead.wake_at is not None and (was is None or lead.wake_at != was.wake_at):
             heappush(self._wakes, (lead.wake_at, lead.id))
 
-    def next_due(self) -> tuple[datetime, str] | None:
-        """The earliest wake-up that still stands."""
+    def due(self, at: datetime) -> tuple[datetime, str] | None:
+        """The earliest wake-up up to `at` that still stands."""
         wakes = self._wakes
-        while wakes:
+        while wakes and wakes[0][0] <= at:
             first = wakes[0]
             if self.leads[first[1]].wake_at == first[0]:
                 return first
             heappop(wakes)
         return None
+
+    def earliest(self) -> datetime | None:
+        """The first wake-up of the heap, whether it still stands or not."""
+        return self._wakes[0][0] if self._wakes else None
 
 
 class Snapshot(msgspec.Struct, frozen=True):

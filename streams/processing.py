@@ -15,6 +15,7 @@ from rules.events import CAMPAIGN_EVENTS, REP_EVENTS, Event
 from rules.lead import decide as lead_rules
 from rules.lead.rulebook import rulebook
 from rules.lead.state import Lead
+from rules.lead.timers import earlier
 from rules.lead.turn import Outcome
 from rules.requests import Answer, Availability, Request
 from rules.router.decide import Router
@@ -34,8 +35,11 @@ class States(Protocol):
     def keep(self, lead: Lead, was: Lead | None) -> None:
         """Put a lead's new state in the place of `was`, and note when it wants to be woken."""
 
-    def next_due(self) -> tuple[datetime, str] | None:
-        """The earliest wake-up, leads of one instant by their id; None if nobody waits."""
+    def due(self, at: datetime) -> tuple[datetime, str] | None:
+        """The earliest wake-up up to `at`, leads of one instant by their id."""
+
+    def earliest(self) -> datetime | None:
+        """Before when certainly nobody wants to be woken; None if nobody ever does."""
 
     def repeats(self, event: Event, now: datetime) -> bool:
         """Whether the event was taken within the last 35 days; if not, it is from now on."""
@@ -85,7 +89,7 @@ class Processor:
         """
         decisions: list[Decision] = []
         fired = 0
-        while (due := self._next_due()) is not None and due[0] <= at:
+        while (due := self._due(at)) is not None:
             if most is not None and fired >= most:
                 return decisions
             fired += 1
@@ -100,20 +104,18 @@ class Processor:
 
     def caught_up(self, at: datetime) -> bool:
         """Whether nothing that is due at `at` is left to be fired."""
-        due = self._next_due()
-        return due is None or due[0] > at
+        return self._due(at) is None
 
     def next_at(self) -> datetime | None:
-        """When time alone next has something to do."""
-        due = self._next_due()
-        return None if due is None else due[0]
+        """Before when time alone certainly has nothing to do; None if it never has."""
+        return earlier(self.states.earliest(), self.router.state.wake_at)
 
-    def _next_due(self) -> tuple[datetime, str | None] | None:
-        """The next wake-up: a lead's before the router's at one instant."""
-        due, router_at = self.states.next_due(), self.router.state.wake_at
+    def _due(self, at: datetime) -> tuple[datetime, str | None] | None:
+        """The next wake-up up to `at`: a lead's before the router's at one instant."""
+        due, router_at = self.states.due(at), self.router.state.wake_at
         if due is not None and (router_at is None or due[0] <= router_at):
             return due
-        return None if router_at is None else (router_at, None)
+        return None if router_at is None or router_at > at else (router_at, None)
 
     def _wake(self, lead_id: str, at: datetime, decisions: list[Decision]) -> None:
         for _ in range(_MOST_AT_ONCE):

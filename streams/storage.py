@@ -15,6 +15,7 @@ from rules.decisions import Decision
 from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
+from streams.refusals import DeadLetter
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +70,8 @@ class Commit(msgspec.Struct, frozen=True):
     decisions: Sequence[Decision]
     agreement: str | None
     """The digest of the agreement in force after the slice."""
+    dead_letters: Sequence[DeadLetter] = ()
+    """Accepted events that the agreement in force by their turn can't take."""
 
 
 class Store(Protocol):

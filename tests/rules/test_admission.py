@@ -74,7 +74,7 @@ GOOD = [
 BAD = [
     (event("lead.accepted", by="macro"), "unknown_person", "data.by", "Did you mean `marco`?"),
     (event("deal.won", by="Amy Conti"), "unknown_person", "data.by", "Did you mean `amy`?"),
-    (event("lead.reassigned", to="zzz", by="amy"), "unknown_person", "data.to", "`marco` and `amy`"),
+    (event("lead.reassigned", to="zzz", by="amy"), "unknown_person", "data.to", "`marco` and"),
     (event("lead.claimed", to="amy", by="x\u202e"), "unknown_person", "data.by", r"'x\u202e'"),
     (event("rep.away", subject="lucia"), "unknown_person", "subject", "add them to `people`"),
     (event("rep.back", subject="amyy"), "unknown_person", "subject", "Did you mean `amy`?"),

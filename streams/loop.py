@@ -1,0 +1,158 @@
+"""The processing loop over a log and a store, in slices that each commit as a whole.
+
+The order of a slice: records in the log's order; before each, whatever fell due
+by its stamp; behind the last one, whatever is due by the clock. Then one
+transaction writes states, decisions, the router's rows, the position in the log
+and the clock. What a crash interrupts is done again, to the same ids.
+
+After an outage the waiting records come first, each at its own stamp, and only
+then does the clock run on: nobody is in breach because the service was down.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from rules.admission import admit
+from rules.agreement import Agreement
+from rules.decisions import Decision
+from rules.loading import load_agreement
+from streams.codec import encode_event
+from streams.processing import Processor
+from streams.refusals import DeadLetter, dead_letter
+from streams.states import StoredStates
+from streams.storage import Commit, Log, Record, StorageError, Store
+
+_READ: Final = 1_000
+"""Records that are read from the log at a time."""
+_AHEAD: Final = 20_000
+"""Records that are held in memory when they come faster than they are processed."""
+_WAKES: Final = 50
+"""Wake-ups that are fired before the slice's time is looked at again."""
+
+
+class Loop:
+    """Log and store at work. One thread calls it."""
+
+    def __init__(self, log: Log, store: Store, steady: Callable[[], float]) -> None:
+        self._log, self._store, self._steady = log, store, steady
+        offset, now, digest = store.position()
+        self.offset = offset
+        self._digest = digest
+        self._states = StoredStates(store)
+        self._waiting: deque[Record] = deque()
+        self._newest = offset
+        self._processor: Processor | None = None
+        if digest is not None:
+            agreement = stored_agreement(store, digest)
+            self._processor = Processor(agreement, self._states, store.router(), now)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The agreement in force; None before the first one is activated."""
+        return self._processor.book.agreement if self._processor else None
+
+    @property
+    def now(self) -> datetime | None:
+        """How far the log's time has been lived through."""
+        return self._processor.now if self._processor else None
+
+    def behind(self) -> int:
+        """How many records are known to wait."""
+        return self._newest - self.offset
+
+    def next_at(self) -> datetime | None:
+        """Before when time alone has nothing to do."""
+        return self._processor.next_at() if self._processor else None
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Take freshly appended records as they are, so that they need not be read again."""
+        if not records:
+            return
+        expected = self._waiting[-1].offset if self._waiting else self.offset
+        if expected + 1 == records[0].offset and len(self._waiting) < _AHEAD:
+            self._waiting.extend(records)
+        self._newest = records[-1].offset
+
+    def slice(self, clock: datetime, budget_s: float) -> tuple[list[Decision], bool]:
+        """Work for about `budget_s`, commit, and say what was decided and whether more waits."""
+        until_s = self._steady() + budget_s
+        was_at, was_now = self.offset, self.now
+        decisions: list[Decision] = []
+        letters: list[DeadLetter] = []
+        more = True
+        while more and self._steady() < until_s:
+            record = self._head()
+            horizon = record.stamped_at if record is not None else clock
+            if self._processor is not None:
+                decisions += self._processor.run_until(horizon, _WAKES)
+                if not self._processor.caught_up(horizon):
+                    continue
+            if record is None:
+                more = False
+            else:
+                self._take(record, decisions, letters)
+        if decisions or letters or self.offset != was_at or self._moved(was_now):
+            self._commit(decisions, letters)
+        return decisions, more
+
+    def _moved(self, was: datetime | None) -> bool:
+        """Whether states changed with time alone; that the clock moved on is no reason to write."""
+        return self.now != was and any(True for _ in self._states.changed())
+
+    def _head(self) -> Record | None:
+        if not self._waiting:
+            self._waiting.extend(self._log.read(self.offset, _READ))
+            if self._waiting:
+                self._newest = max(self._newest, self._waiting[-1].offset)
+                events = (record.event for record in self._waiting)
+                self._store.prefetch({event.subject for event in events if event is not None})
+        return self._waiting[0] if self._waiting else None
+
+    def _take(self, record: Record, decisions: list[Decision], letters: list[DeadLetter]) -> None:
+        self._waiting.popleft()
+        self.offset = record.offset
+        if record.agreement is not None:
+            self._switch(record.agreement, record.stamped_at)
+            return
+        processor, event = self._processor, record.event
+        assert processor is not None, "the first record of a log activates an agreement"
+        assert event is not None
+        refused = admit(processor.book.agreement, event)
+        if refused is not None:
+            letters.append(dead_letter(refused, encode_event(event)))
+        else:
+            decisions += processor.take(event, record.stamped_at)
+
+    def _switch(self, digest: str, now: datetime) -> None:
+        agreement = stored_agreement(self._store, digest)
+        self._digest = digest
+        if self._processor is None:
+            self._processor = Processor(agreement, self._states, self._store.router(), now)
+        else:
+            self._processor.switch(agreement)
+
+    def _commit(self, decisions: list[Decision], letters: list[DeadLetter]) -> None:
+        now = self.now
+        assert now is not None
+        changed = self._states.changed()
+        self._store.commit(Commit(self.offset, now, changed, decisions, self._digest, letters))
+        self._states.committed()
+
+
+def stored_agreement(store: Store, digest: str) -> Agreement:
+    """The stored agreement of that digest, compiled. It was valid when it was activated."""
+    text = store.agreement(digest)
+    if text is None:
+        raise StorageError(
+            f"The store names agreement {digest[:12]} but does not hold it. Restore a backup."
+        )
+    loaded = load_agreement(text, f"agreement {digest[:12]}")
+    if loaded.agreement is None:
+        first = loaded.diagnostics[0]
+        raise StorageError(
+            f"The stored agreement can't be read by this version: {first}. "
+            "Mend it and start with the mended file."
+        )
+    return loaded.agreement
