@@ -19,16 +19,16 @@ Format = Literal["json", "console"]
 
 LINES: Final[Mapping[str, str]] = {
     "started": "the process runs: its version, its number, its store",
-    "setting ignored": "a `BATON_*` variable is none of the settings; `meant` is a likely one",
-    "agreement activated": "from here on this agreement decides; its digest is in the log",
-    "recovering": "the last stop was not a clean one: the store has been checked",
+    "setting_ignored": "a `BATON_*` variable is none of the settings; `meant` is a likely one",
+    "agreement_activated": "from here on this agreement decides",
     "ready": "events are taken; where, with how many leads",
-    "slow commit": "the disk took long to make a transaction durable",
-    "storage failed": "a transaction failed and nothing of it was kept; `why` says what to do",
+    "storage_failed": "a transaction failed and nothing of it was kept; `problem` says what to do",
+    "storage_recovered": "the storage works again; clients that were told to come back may",
+    "clients_gone": "clients left before their answer; their events are kept all the same",
     "refused": "requests that were refused since the last such line, by reason",
     "stopping": "a signal came: nothing new is taken, what was accepted is finished",
     "stopped": "everything accepted is on disk",
-    "stopped late": "the time for stopping was used up; the rest is decided at the next start",
+    "stopped_late": "the time for stopping was used up; the rest is decided at the next start",
     "failed": "an error that nobody expected; please report it with its traceback",
 }
 """Every line that baton itself logs, and what it means."""

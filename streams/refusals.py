@@ -108,7 +108,7 @@ def dead_letter(refusal: Refusal | Refused, original: bytes, line: int | None = 
 def shown(value: Any) -> str:
     """A value of unknown origin as a sentence shows it: short, on one line, harmless."""
     if isinstance(value, str):
-        return f"'{printable(value, 60)}'" if value else "empty text"
+        return f"'{_with_spaces_told_apart(printable(value, 60))}'" if value else "empty text"
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -118,3 +118,10 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     return printable(str(value), 60)
+
+
+def _with_spaces_told_apart(text: str) -> str:
+    """Spaces other than the ordinary one escaped: in a refusal they may be what is wrong."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)

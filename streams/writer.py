@@ -37,7 +37,7 @@ _RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _log = structlog.get_logger(__name__)
 
 
-class Busy(Exception):
+class Busy(Exception):  # noqa: N818 (it is a state to wait out, not an error)
     """Too much is waiting. `retry_after_s` says when to come back."""
 
     def __init__(self, retry_after_s: int) -> None:

@@ -39,7 +39,7 @@ from tests.model.agreements import AGREEMENTS
 from tests.model.playing import event_line
 from tests.model.strategies import Move, stories
 
-AFTERWARDS: Final = timedelta(days=60)
+AFTERWARDS: Final = timedelta(days=45)
 HEAD: Final = """
 agreement: Drawn
 version: 1
@@ -317,7 +317,7 @@ def event_of(move: Move, number: int, now: datetime, late_due: datetime | None) 
 
 
 def played(agreement: Agreement, start_at: datetime, moves: Sequence[Move]) -> Engine:
-    """An engine after the moves and two months more; every decision was looked at."""
+    """An engine after the moves and a while more; every decision was looked at."""
     engine, watcher = Engine(agreement), Watcher()
     events: list[tuple[Event, datetime]] = []
     now, late_due = start_at, None
@@ -364,7 +364,7 @@ def assert_settled(engine: Engine, watcher: Watcher) -> None:
     assert router.queue.keys() == {name for name, lead in engine.leads.items() if lead.queued}
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_decisions_make_sense_whatever_happens(data: st.DataObject) -> None:
     agreement = data.draw(agreements())

@@ -1,0 +1,92 @@
+"""`baton send`: events of a file to the running service (contract, section 4)."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from streams.arguments import read_settings
+
+if TYPE_CHECKING:
+    from streams.keeping import Kept
+    from streams.sending import Count
+
+
+@click.command("send")
+@click.option("--url", help="Where the service is, if not where BATON_LISTEN or BATON_URL say.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.argument("events", type=click.File("rb"), metavar="FILE|-")
+def command(url: str | None, as_json: bool, events: BinaryIO) -> None:
+    """Send events to the running service.
+
+    FILE has one event a line; `-` reads stdin. Events that the service knows
+    already change nothing, so after an interruption the same file can be sent
+    again. Refused lines are told on stderr and kept as dead letters, the rest is
+    unharmed, and the exit status is 1.
+    """
+    import httpx
+
+    from streams.jsonl import read_lines
+    from streams.keeping import keep_dead_letters
+    from streams.sending import GivenUpError, Sender
+
+    settings = read_settings(url=url)
+    headers = {"user-agent": "baton-send"}
+    if settings.token is not None:
+        headers["authorization"] = f"Bearer {settings.token.get_secret_value()}"
+    client = httpx.Client(
+        base_url=settings.service_url(), headers=headers, timeout=30, trust_env=False
+    )
+    beside = "stdin" if events.name in ("-", "<stdin>") else str(events.name)
+    with client, keep_dead_letters(settings.store, beside) as kept, _bar(events) as watch:
+        sender = Sender(client, kept.keep, time.sleep, watch)
+        given_up = None
+        try:
+            sender.send(read_lines(events))
+        except GivenUpError as error:
+            given_up = str(error)
+    _report(sender.count, kept, as_json)
+    if given_up is not None:
+        raise click.UsageError(
+            f"{given_up} Up to line {sender.count.last_line} all is done; send the file again to "
+            "go on, which repeats nothing."
+        )
+    if sender.count.refused:
+        raise click.exceptions.Exit(1)
+
+
+def _report(count: "Count", kept: "Kept", as_json: bool) -> None:
+    from streams.sending import encode_count
+
+    if as_json:
+        click.echo(encode_count(count))
+        return
+    said = f"{_many(count.taken, 'event')} taken"
+    if count.known:
+        said += f", {_many(count.known, 'event')} known already"
+    if count.refused:
+        said += f", {_many(count.refused, 'line')} refused and kept {kept.where()}"
+    click.echo(f"{said}.")
+
+
+@contextmanager
+def _bar(events: BinaryIO) -> "Iterator[Callable[[Count], object]]":
+    """What to tell of progress: a bar, where a person looks on and the size is known."""
+    import sys
+
+    if not (sys.stderr.isatty() and events.seekable()):
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending", total=os.fstat(events.fileno()).st_size)
+        yield lambda count: progress.update(task, completed=events.tell())
+
+
+def _many(amount: int, noun: str) -> str:
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
