@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from rules.agreement import Agreement
+    from streams.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -43,6 +44,22 @@ def read_agreement(file: Path) -> "Agreement":
         click.echo(f"{file} can't be used until its errors are mended.", err=True)
         raise click.exceptions.Exit(1)
     return loaded.agreement
+
+
+def read_settings(**flags: Any) -> "Settings":
+    """The settings, flags that were given first; with faults, all are printed: exit 2."""
+    from streams.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(flags)
+    except SettingsError as error:
+        refuse(str(error))
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the command: what it was given or found can't be used (exit 2)."""
+    click.echo(sentence, err=True)
+    raise click.exceptions.Exit(2)
 
 
 class Instant(click.ParamType[datetime]):

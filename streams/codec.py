@@ -6,7 +6,7 @@ Of a JSON key that is given twice, the last one counts.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, Final, Literal, NotRequired
@@ -15,7 +15,7 @@ import msgspec
 from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from rules.decisions import Decision, DecisionData
+from rules.decisions import DATA_TYPES, Decision, DecisionData
 from rules.events import LISTED_EVENTS, Event, is_reserved
 from streams.envelope_faults import (
     MAX_DEPTH,
@@ -151,6 +151,25 @@ def encode(decision: Decision, source: str) -> bytes:
             decision.data,
         )
     )
+
+
+class _ReadDecision(msgspec.Struct, frozen=True):
+    type: str
+    subject: str
+    time: datetime
+    sequence: int
+    data: msgspec.Raw
+    cause: str | None = None
+
+
+_read_decision: Final = msgspec.json.Decoder(_ReadDecision).decode
+
+
+def decode_decision(body: bytes) -> Decision:
+    """The decision of which `encode` made `body`. What else is given is a programmer's error."""
+    read = _read_decision(body)
+    data = msgspec.json.decode(read.data, type=DATA_TYPES[read.type])
+    return Decision(read.subject, read.sequence, read.time, read.cause, data)
 
 
 def encode_event(event: Event) -> bytes:

@@ -7,7 +7,7 @@ The store holds what has been decided. A conformance suite
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -15,6 +15,7 @@ from rules.decisions import Decision
 from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
+from streams.refusals import DeadLetter
 from streams.refusals import DeadLetter
 
 
@@ -70,6 +71,10 @@ class Commit(msgspec.Struct, frozen=True):
     decisions: Sequence[Decision]
     agreement: str | None
     """The digest of the agreement in force after the slice."""
+    source: str
+    """The `source` of the slice's decisions: of the agreement that they were made under."""
+    dead_letters: Sequence[DeadLetter] = ()
+    """Records that the agreement in force could not take after all."""
     dead_letters: Sequence[DeadLetter] = ()
     """Accepted events that the agreement in force by their turn can't take."""
 
@@ -107,5 +112,14 @@ class Store(Protocol):
         """Store an agreement's text by its SHA-256 digest; storing it again changes nothing."""
 
 
+StorageReason = Literal[
+    "full", "read_only", "not_openable", "locked", "damaged", "not_ours", "too_new", "io"
+]
+
+
 class StorageError(Exception):
     """The disk or the database failed: nothing of the call was kept. Says what to do."""
+
+    def __init__(self, sentence: str, reason: StorageReason = "io") -> None:
+        super().__init__(sentence)
+        self.reason: StorageReason = reason

@@ -17,7 +17,7 @@ from rules.events import is_touch
 from rules.lead import deadlines, evidence, limits, pauses
 from rules.lead.handoff import awaits_assignment
 from rules.lead.rulebook import stops
-from rules.lead.state import Clock, Evidence, Lead, Reminder, Trigger
+from rules.lead.state import Clock, Evidence, Lead, Trigger
 from rules.lead.turn import Turn
 
 _HANDOVER: Final = "lead.assigned"
@@ -258,22 +258,13 @@ def run(turn: Turn, clause: DeadlineClause, clock: Clock) -> None:
     """Start the clock now, with the clause's full time."""
     lead, now = turn.lead, turn.now
     calendar = turn.book.calendar_of(clause, lead.owner)
-    due_at = calendar.add(now, clause.within)
-    whole = calendar.elapsed(now, due_at)
-    reminders = [
-        Reminder(fraction, calendar.advance(now, whole * fraction)) for fraction in clause.warn
-    ]
-    running = msgspec.structs.replace(
-        clock,
-        state="running",
-        started_at=now,
-        calendar=calendar.name,
-        owner=lead.owner,
-        due_at=due_at,
-        warnings=tuple(reminder for reminder in reminders if now < reminder.at < due_at),
+    fresh = msgspec.structs.replace(
+        clock, state="running", started_at=now, calendar=calendar.name, owner=lead.owner
     )
     if lead.paused and stops(clause):
-        running = pauses.stopped(running, calendar, now, pauses.until(turn))
+        running = pauses.begin_paused(turn, clause, fresh, calendar)
+    else:
+        running = pauses.begin(clause, fresh, calendar, now)
     lead.clocks[clause.name] = running
     turn.decide(
         Started(

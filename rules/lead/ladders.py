@@ -22,7 +22,8 @@ from rules.vocabulary import ENDED
 def rungs(ladder: tuple[Step, ...], breached_at: datetime, calendar: Calendar) -> tuple[Rung, ...]:
     """When each step of a ladder is first told."""
     return tuple(
-        Rung(number, _after(step, breached_at, calendar)) for number, step in enumerate(ladder, 1)
+        Rung(number, _after(step, breached_at, calendar), breached_at)
+        for number, step in enumerate(ladder, 1)
     )
 
 
@@ -44,7 +45,7 @@ def climb(
         _tell(turn, clause, step, rung)
         told = rung.told + 1
         if step.repeat is not None and (step.at_most is None or told < step.at_most):
-            left.append(Rung(rung.step, calendar.add(rung.at, step.repeat), told))
+            left.append(Rung(rung.step, calendar.add(rung.at, step.repeat), rung.at, told))
     return tuple(left)
 
 
@@ -98,7 +99,7 @@ def _escalate(turn: Turn, clause: Clause, number: int, because: tuple[str, ...])
 def answered(turn: Turn, answer: Given | Stays, clause: Clause, asked: Pending) -> None:
     """The router's answer to a ladder's reassignment: tell it, and hand the lead over."""
     number = asked.step
-    why = _why(clause, clause.ladder[number - 1], Rung(number, turn.now, asked.told))
+    why = _why(clause, clause.ladder[number - 1], Rung(number, turn.now, turn.now, asked.told))
     if isinstance(answer, Stays):
         _escalate(turn, clause, number, (*why, *answer.because))
         return

@@ -101,8 +101,9 @@ def _used_up(turn: Turn, clause: AttemptClause) -> None:
     if attempts.connected_at is not None or log.counted(attempts) < clause.at_most:
         return
     calendar = turn.book.calendar_of(clause, lead.owner)
-    at = calendar.add(log.nth_at(attempts, clause.at_most), clause.recycle_after)
-    _remember(turn, used_up=True, recycle_clause=clause.name, recycle_at=max(at, turn.now))
+    last_at = log.nth_at(attempts, clause.at_most)
+    at = max(calendar.add(last_at, clause.recycle_after), turn.now)
+    _remember(turn, used_up=True, recycle_clause=clause.name, recycle_since=last_at, recycle_at=at)
     pauses.hold(turn)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from rules.agreement import Clause
+from rules.agreement import AttemptClause, Clause, DeadlineClause
 from rules.calendars import Calendar
 from rules.lead.rulebook import Rulebook, stops
 from rules.lead.state import Alarm, Clock, Pause, Reminder, Rung, Stopped
@@ -33,7 +33,7 @@ def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
             from_at = max(from_at, lead.pauses[-1].until_at)
         lead.pauses = (*lead.pauses, Pause(from_at, until_at))[-KEPT:]
         lead.paused = True
-    _each(turn, lambda clock, calendar: stopped(clock, calendar, from_at, until_at))
+    _each(turn, lambda *of: _stopped(of[0], of[1], of[2], from_at, until_at))
     _stop_others(turn, from_at)
     if until_at is not None and until_at <= turn.now:
         go_on(turn, until_at)
@@ -48,7 +48,7 @@ def hold(turn: Turn) -> None:
 def _stop_others(turn: Turn, from_at: datetime) -> None:
     """Stop the ladders of attempt limits and the delay before recycling."""
     lead = turn.lead
-    lead.alarms = tuple(_stop_alarm(turn, alarm) for alarm in lead.alarms)
+    lead.alarms = tuple(_stop_alarm(turn, alarm, from_at) for alarm in lead.alarms)
     _stop_recycling(turn, from_at)
 
 
@@ -63,7 +63,7 @@ def go_on(turn: Turn, at: datetime) -> None:
     lead = turn.lead
     lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, at))
     lead.paused = False
-    _each(turn, lambda clock, calendar: _started_again(clock, calendar, at))
+    _each(turn, lambda *of: _started_again(of[0], of[1], of[2], at))
     lead.alarms = tuple(_start_alarm(turn, alarm, at) for alarm in lead.alarms)
     _start_recycling(turn, at)
 
@@ -91,17 +91,49 @@ def _stands(book: Rulebook, name: str) -> bool:
     return clause is not None and stops(clause)
 
 
-def _each(turn: Turn, change: Callable[[Clock, Calendar], Clock]) -> None:
-    turn.lead.clocks = {
-        name: change(clock, turn.book.calendar(clock.calendar))
-        if clock.state in ("running", "overdue") and _stands(turn.book, name)
-        else clock
-        for name, clock in turn.lead.clocks.items()
-    }
+def _each(turn: Turn, change: Callable[[DeadlineClause, Clock, Calendar], Clock]) -> None:
+    """Change every clock of sales that is running or whose ladder is."""
+    clocks = dict(turn.lead.clocks)
+    for clause in turn.book.clauses:
+        clock = clocks.get(clause.name)
+        if clock is None or isinstance(clause, AttemptClause) or not stops(clause):
+            continue
+        if clock.state in ("running", "overdue"):
+            clocks[clause.name] = change(clause, clock, turn.book.calendar(clock.calendar))
+    turn.lead.clocks = clocks
 
 
-def stopped(
-    clock: Clock, calendar: Calendar, from_at: datetime, until_at: datetime | None
+def begin(clause: DeadlineClause, clock: Clock, calendar: Calendar, at: datetime) -> Clock:
+    """The clock with all of the clause's time from `at` on."""
+    due_at = calendar.add(at, clause.within)
+    whole = calendar.elapsed(at, due_at)
+    reminders = [
+        Reminder(fraction, calendar.advance(at, whole * fraction)) for fraction in clause.warn
+    ]
+    return msgspec.structs.replace(
+        clock,
+        due_at=due_at,
+        warnings=tuple(each for each in reminders if at < each.at < due_at),
+        stopped=None,
+    )
+
+
+def begin_paused(turn: Turn, clause: DeadlineClause, clock: Clock, calendar: Calendar) -> Clock:
+    """A clock that starts while the lead is paused: it stands still with all of its time."""
+    until_at = until(turn)
+    unused = Stopped(None, (), (), unused=True)
+    if until_at is None:
+        return msgspec.structs.replace(clock, due_at=None, stopped=unused)
+    promised = begin(clause, clock, calendar, until_at)
+    return msgspec.structs.replace(promised, stopped=unused)
+
+
+def _stopped(
+    clause: DeadlineClause,
+    clock: Clock,
+    calendar: Calendar,
+    from_at: datetime,
+    until_at: datetime | None,
 ) -> Clock:
     """The clock standing still from `from_at`, with the working time that is left of it."""
     left = clock.stopped
@@ -109,32 +141,40 @@ def stopped(
         assert clock.started_at is not None
         assert clock.due_at is not None
         base = max(from_at, clock.started_at)
-        if clock.state == "overdue":
-            base = max(base, clock.due_at)
         left = Stopped(
             calendar.elapsed(base, clock.due_at) if clock.state == "running" else None,
             tuple(calendar.elapsed(base, each.at) for each in clock.warnings),
-            tuple(calendar.elapsed(base, each.at) for each in clock.rungs),
+            _left(clock.rungs, calendar, from_at),
         )
     due_at = clock.due_at
-    if left.due is not None:
+    if left.unused:
+        due_at = None if until_at is None else calendar.add(until_at, clause.within)
+    elif left.due is not None:
         due_at = None if until_at is None else calendar.advance(until_at, left.due)
     return msgspec.structs.replace(clock, stopped=left, due_at=due_at)
 
 
-def _started_again(clock: Clock, calendar: Calendar, at: datetime) -> Clock:
+def _started_again(clause: DeadlineClause, clock: Clock, calendar: Calendar, at: datetime) -> Clock:
     left = clock.stopped
     if left is None:
         return clock
+    assert clock.started_at is not None
+    at = max(at, clock.started_at)
+    if left.unused:
+        return begin(clause, clock, calendar, at)
     pairs = zip(clock.warnings, left.warnings, strict=True)
-    warnings = tuple(Reminder(each.fraction, calendar.advance(at, rest)) for each, rest in pairs)
     return msgspec.structs.replace(
         clock,
         stopped=None,
         due_at=clock.due_at if left.due is None else calendar.advance(at, left.due),
-        warnings=warnings,
+        warnings=tuple(Reminder(each.fraction, calendar.advance(at, rest)) for each, rest in pairs),
         rungs=_moved(clock.rungs, left.rungs, calendar, at),
     )
+
+
+def _left(rungs: tuple[Rung, ...], calendar: Calendar, from_at: datetime) -> tuple[timedelta, ...]:
+    """The working time left of each rung, which is counted from its breach or last telling."""
+    return tuple(calendar.elapsed(max(from_at, rung.since_at), rung.at) for rung in rungs)
 
 
 def _moved(
@@ -142,17 +182,16 @@ def _moved(
 ) -> tuple[Rung, ...]:
     # An acknowledgement during the pause may have emptied the ladder.
     return tuple(
-        Rung(rung.step, calendar.advance(at, rest), rung.told)
+        Rung(rung.step, calendar.advance(max(at, rung.since_at), rest), rung.since_at, rung.told)
         for rung, rest in zip(rungs, left, strict=False)
     )
 
 
-def _stop_alarm(turn: Turn, alarm: Alarm) -> Alarm:
+def _stop_alarm(turn: Turn, alarm: Alarm, from_at: datetime) -> Alarm:
     if alarm.left is not None or not _stands(turn.book, alarm.clause):
         return alarm
     calendar = turn.book.calendar(alarm.calendar)
-    left = tuple(calendar.elapsed(turn.now, rung.at) for rung in alarm.rungs)
-    return Alarm(alarm.clause, alarm.calendar, alarm.rungs, left)
+    return Alarm(alarm.clause, alarm.calendar, alarm.rungs, _left(alarm.rungs, calendar, from_at))
 
 
 def _start_alarm(turn: Turn, alarm: Alarm, at: datetime) -> Alarm:
@@ -175,7 +214,8 @@ def _stop_recycling(turn: Turn, from_at: datetime) -> None:
     limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
     if calendar is None or limits.recycle_at is None or limits.recycle_left is not None:
         return
-    left = calendar.elapsed(from_at, limits.recycle_at)
+    since_at = limits.recycle_since or from_at
+    left = calendar.elapsed(max(from_at, since_at), limits.recycle_at)
     revised = turn.revise_limits(limits, recycle_left=left)
     turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)
 
@@ -184,6 +224,6 @@ def _start_recycling(turn: Turn, at: datetime) -> None:
     limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
     if calendar is None or limits.recycle_left is None:
         return
-    again_at = calendar.advance(at, limits.recycle_left)
+    again_at = calendar.advance(max(at, limits.recycle_since or at), limits.recycle_left)
     revised = turn.revise_limits(limits, recycle_left=None, recycle_at=again_at)
     turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)

@@ -71,13 +71,15 @@ class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What attempt limits have already caused in a cycle, so that it is caused once.
 
     `breached` holds clause names, followed by a channel where it is a channel's
-    limit. `recycle_at` is when a lead whose attempts are used up is recycled,
-    `recycle_left` the working time left until then while its clock is stopped.
+    limit. `recycle_at` is when a lead whose attempts are used up is recycled, its
+    time counted from `recycle_since`; `recycle_left` is the working time left
+    until then while its clock is stopped.
     """
 
     breached: frozenset[tuple[str, str | None]] = frozenset()
     used_up: bool = False
     recycle_clause: str | None = None
+    recycle_since: datetime | None = None
     recycle_at: datetime | None = None
     recycle_left: timedelta | None = None
 
@@ -104,10 +106,14 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Rung(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A step of a ladder (`step` from 1) still to be told at `at`; `told` times so far."""
+    """A step of a ladder (`step` from 1) still to be told at `at`; `told` times so far.
+
+    Its time is counted from `since_at`: the breach, or the last telling.
+    """
 
     step: int
     at: datetime
+    since_at: datetime
     told: int = 0
 
 
@@ -124,6 +130,8 @@ class Stopped(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due: timedelta | None
     warnings: tuple[timedelta, ...]
     rungs: tuple[timedelta, ...]
+    unused: bool = False
+    """Started while the lead was paused: all of the clause's time is left, days as days."""
 
 
 ClockState = Literal["armed", "running", "overdue", "over"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streams.arguments import read_settings
+from streams.arguments import read_settings, refuse
 
 if TYPE_CHECKING:
     from streams.keeping import Kept
@@ -50,7 +50,7 @@ def command(url: str | None, as_json: bool, events: BinaryIO) -> None:
             given_up = str(error)
     _report(sender.count, kept, as_json)
     if given_up is not None:
-        raise click.UsageError(
+        refuse(
             f"{given_up} Up to line {sender.count.last_line} all is done; send the file again to "
             "go on, which repeats nothing."
         )

@@ -84,7 +84,7 @@ def events(tmp_path: Path) -> Path:
         "specversion": "1.0",
         "id": "e-1",
         "source": "/web",
-        "type": "webinar.attended",
+        "type": "webinar.registered",
         "subject": "lead-1",
         "time": "2026-03-02T09:15:00+01:00",
     }

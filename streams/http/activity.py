@@ -1,0 +1,162 @@
+"""`POST /events`: all events of a request are made durable, or none is (contract, sections 1, 5)."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from rules.admission import admit
+from streams.codec import MAX_AHEAD, decode
+from streams.envelope_faults import ahead
+from streams.http.binding import BATCHED, Mode, batch, binary, mode_of, without_stamp
+from streams.http.body import BodyReader, ClientLeft, answer_early
+from streams.http.problems import Failure, RefusedEvent, refused_event, refused_events
+from streams.http.service import Limits, Service
+from streams.refusals import MAX_BYTES, Refusal
+from streams.storage import Accepted, StorageError
+from streams.writer import Busy
+
+_AT_ONCE: Final = 50
+"""Events decoded before others get their turn on the event loop: about half a millisecond."""
+_STORAGE_RETRY_S: Final = 5
+
+
+class _Named(msgspec.Struct):
+    id: str | None = None
+
+
+_id_of: Final = msgspec.json.Decoder(_Named).decode
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The answer: how many events were new, and how many were known and changed nothing."""
+
+    accepted: int
+    duplicates: int
+
+
+class Intake:
+    """The ASGI application of `POST /events`."""
+
+    def __init__(self, service: Service, limits: Limits) -> None:
+        self._service = service
+        self._limits = limits
+        self._bodies = BodyReader(limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        try:
+            mode = mode_of(request.headers)
+            most = self._limits.batch_bytes if mode is Mode.BATCHED else MAX_BYTES
+            async with self._bodies.reading(request, most) as body:
+                stored = await self._take(mode, request, body)
+        except ClientLeft:
+            return
+        except Failure as failure:
+            await answer_early(failure, scope, receive, send)
+            return
+        await _answer(stored, send)
+
+    async def _take(self, mode: Mode, request: Request, body: bytes) -> Stored:
+        events = await self._accepted(self._events(mode, request, body))
+        try:
+            records = await self._service.submit(events) if events else []
+        except Busy as busy:
+            raise Failure(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "busy",
+                "More is waiting than the service can take in now, and nothing of this request "
+                "was stored; send it again in a moment.",
+                headers={"Retry-After": str(max(1, math.ceil(busy.retry_after_s)))},
+            ) from None
+        except StorageError as error:
+            raise Failure(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "storage_failed",
+                f"{error} Nothing of this request was stored; send it again later.",
+                headers={"Retry-After": str(_STORAGE_RETRY_S)},
+            ) from None
+        return Stored(len(records), len(events) - len(records))
+
+    def _events(self, mode: Mode, request: Request, body: bytes) -> Sequence[bytes | msgspec.Raw]:
+        """The bytes of each event of the request."""
+        if mode is Mode.STRUCTURED:
+            return (body,)
+        if mode is Mode.BINARY:
+            event = binary(request.headers, body)
+            if isinstance(event, Refusal):
+                raise refused_events([refused_event(0, request.headers.get("ce-id"), event)])
+            return (event,)
+        events = batch(body)
+        if isinstance(events, Refusal):
+            raise Failure(HTTPStatus.BAD_REQUEST, events.reason, events.sentence)
+        if len(events) > self._limits.events:
+            raise Failure(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "too_many_events",
+                f"The batch holds {len(events)} events; send at most {self._limits.events} as "
+                f"one {BATCHED}.",
+            )
+        return events
+
+    async def _accepted(self, events: Iterable[bytes | msgspec.Raw]) -> list[Accepted]:
+        """Decode and admit all events; raises `Failure` that names each that can't be taken."""
+        accepted: list[Accepted] = []
+        refused: list[RefusedEvent] = []
+        for index, raw in enumerate(events):
+            body = without_stamp(bytes(raw))
+            taken = self._one(index, body)
+            if isinstance(taken, Accepted):
+                accepted.append(taken)
+            else:
+                refused.append(taken)
+            if index % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        if refused:
+            raise refused_events(refused)
+        return accepted
+
+    def _one(self, index: int, body: bytes) -> Accepted | RefusedEvent:
+        event = decode(body)
+        if isinstance(event, Refusal):
+            return refused_event(index, _id(body), event)
+        refusal = admit(self._service.agreement, event)
+        if refusal is not None:
+            return refused_event(index, event.id, refusal)
+        now = self._service.now()
+        if event.time_at - now > MAX_AHEAD:
+            fault = ahead(event.time_at.isoformat(), now.isoformat(timespec="seconds"))
+            return refused_event(index, event.id, fault)
+        return Accepted(event, body)
+
+
+def _id(body: bytes) -> str | None:
+    """What a refused event calls itself, if that much of it can be read."""
+    if len(body) > MAX_BYTES:
+        return None
+    try:
+        name = _id_of(body).id
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return name[:512] if name is not None else None
+
+
+async def _answer(stored: Stored, send: Send) -> None:
+    body = msgspec.json.encode(stored)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": HTTPStatus.ACCEPTED.value,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
