@@ -16,7 +16,6 @@ from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.refusals import DeadLetter
-from streams.refusals import DeadLetter
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -71,12 +70,11 @@ class Commit(msgspec.Struct, frozen=True):
     decisions: Sequence[Decision]
     agreement: str | None
     """The digest of the agreement in force after the slice."""
-    source: str
-    """The `source` of the slice's decisions: of the agreement that they were made under."""
-    dead_letters: Sequence[DeadLetter] = ()
-    """Records that the agreement in force could not take after all."""
     dead_letters: Sequence[DeadLetter] = ()
     """Accepted events that the agreement in force by their turn can't take."""
+    source: str = ""
+    """The `source` of the decisions: of the agreement that they were made under. All of one
+    slice have the same, so a slice ends where another agreement is put in force."""
 
 
 class Store(Protocol):
@@ -97,7 +95,7 @@ class Store(Protocol):
         """Read these leads in one go, because the loop is about to ask for them."""
 
     def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
-        """Wake-ups of committed leads in the order of (instant, lead id), from `after` on."""
+        """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
 
     def router(self) -> RouterState:
         """The router's state, read once."""

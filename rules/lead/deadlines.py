@@ -99,7 +99,8 @@ def broken(
     """Why a promise counts as broken."""
     zone = turn.book.agreement.timezone
     assert clock.started_at is not None
-    wanted, count = clause.ends.event or "touch", clause.ends.count
+    count = clause.ends.count
+    wanted = clause.ends.event or ("touch" if count == 1 else "touches")
     found = len(clock.evidence)
     missing = f"no {wanted}" if count == 1 else f"only {found} of {count} {wanted}"
     if count > 1 and not found:

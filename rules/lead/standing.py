@@ -85,11 +85,12 @@ def _clock(turn: Turn, clause: DeadlineClause, clock: Clock) -> tuple[str, ...]:
     assert clock.started_at is not None
     calendar = turn.book.calendar(clock.calendar)
     used = deadlines.working_time(turn, clause, clock, turn.now)
-    head = f"{clause.name}: {clock.state} since {moment(clock.started_at, zone)}"
+    head = f"{clause.name}: {clock.state}, its clock runs since {moment(clock.started_at, zone)}"
     if clock.due_at is None:
-        return (f"{head}, stands still while the lead is paused",)
+        return (f"{head} and stands still while the lead is paused",)
+    is_ = "was" if clock.state == "overdue" else "is"
     how = deadlines.how_due(turn, clause, calendar, clock.started_at, clock.due_at)
     return (
-        f"{head}, due on {moment(clock.due_at, zone)}",
+        f"{head}, {is_} due on {moment(clock.due_at, zone)}",
         f"{span(used.total_seconds())} of {clause.within.words} used; {how}",
     )

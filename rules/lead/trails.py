@@ -53,7 +53,7 @@ def decay(since: datetime, at: datetime, half_life_s: float | None) -> float:
 def _pooled(pool: Pool | None, points: float, time_at: datetime, half_life_s: float | None) -> Pool:
     """`pool` with one more touch of `points`."""
     if pool is None:
-        return Pool(points, time_at, 1)
+        return Pool(float(points), time_at, 1)
     at = max(pool.at, time_at)
     total = pool.points * decay(pool.at, at, half_life_s) + points * decay(time_at, at, half_life_s)
     return Pool(total, at, pool.count + 1)
@@ -128,7 +128,7 @@ def _worth(
     if pool is not None:
         total += pool.points * decay(pool.at, at, half_life_s)
         count += pool.count
-    return Pool(total, at, count)
+    return Pool(float(total), at, count)
 
 
 def _with_worth(trail: Trail, plan: TouchPlan | None, half_life_s: float | None) -> Trail:

@@ -14,7 +14,7 @@ from rules.admission import admit
 from streams.codec import MAX_AHEAD, decode
 from streams.envelope_faults import ahead
 from streams.http.binding import BATCHED, Mode, batch, binary, mode_of, without_stamp
-from streams.http.body import BodyReader, ClientLeft, answer_early
+from streams.http.body import Arriving, BodyReader, ClientLeft, answer_failure
 from streams.http.problems import Failure, RefusedEvent, refused_event, refused_events
 from streams.http.service import Limits, Service
 from streams.refusals import MAX_BYTES, Refusal
@@ -50,7 +50,8 @@ class Intake:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
+        arriving = Arriving(receive)
+        request = Request(scope, arriving)
         try:
             mode = mode_of(request.headers)
             most = self._limits.batch_bytes if mode is Mode.BATCHED else MAX_BYTES
@@ -59,7 +60,7 @@ class Intake:
         except ClientLeft:
             return
         except Failure as failure:
-            await answer_early(failure, scope, receive, send)
+            await answer_failure(failure, arriving, send)
             return
         await _answer(stored, send)
 

@@ -121,21 +121,18 @@ def _elements(body: bytes) -> Iterator[bytes]:
     # Bytes that are no UTF-8 go through as surrogates and come out as they were.
     text = body.decode("utf-8", "surrogateescape")
     place = _after_space(text, 0)
-    if text[place : place + 1] != "[":
+    if not text.startswith("[", place) or text.startswith("]", _after_space(text, place + 1)):
         return
-    more = text[_after_space(text, place + 1)] != "]" if text[place + 1 :].strip() else False
-    while more:
+    while text.startswith(("[", ","), place):
         start = _after_space(text, place + 1)
         try:
-            _, end = _tolerant.raw_decode(text, start)
-            place = _after_space(text, end)
+            end = _tolerant.raw_decode(text, start)[1]
         except (ValueError, RecursionError):
-            end, place = len(text), len(text)
-        follows = text[place : place + 1]
-        if follows not in (",", "]"):
             end = len(text)
+        place = _after_space(text, end)
+        if not text.startswith((",", "]"), place):
+            end = place = len(text)
         yield text[start:end].encode("utf-8", "surrogateescape")
-        more = follows == ","
 
 
 def _after_space(text: str, place: int) -> int:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Send
 
 from streams.http.problems import PROBLEM_JSON, Failure
 from streams.http.service import Limits
@@ -40,9 +40,15 @@ class BodyReader:
             raise _too_large(most)
         body = bytearray()
         try:
-            async with asyncio.timeout(self._limits.body_s):
-                await self._collect(body, request.receive, most)
+            await self._collect(body, request.receive, most)
             yield bytes(body)
+        finally:
+            self._held -= len(body)
+
+    async def _collect(self, body: bytearray, receive: Receive, most: int) -> None:
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                await self._chunks(body, receive, most)
         except TimeoutError:
             raise Failure(
                 HTTPStatus.REQUEST_TIMEOUT,
@@ -50,10 +56,8 @@ class BodyReader:
                 f"The body did not arrive within {self._limits.body_s:g} seconds; send it again, "
                 "in smaller parts if the line is slow.",
             ) from None
-        finally:
-            self._held -= len(body)
 
-    async def _collect(self, body: bytearray, receive: Receive, most: int) -> None:
+    async def _chunks(self, body: bytearray, receive: Receive, most: int) -> None:
         more = True
         while more:
             message = await receive()
@@ -87,8 +91,22 @@ def _too_much_at_once() -> Failure:
     )
 
 
-async def answer_early(failure: Failure, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer while the body may still be arriving, and close the connection.
+class Arriving:
+    """`receive` of a request, which knows whether the whole request has arrived."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.complete = False
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        message = await self._receive()
+        self.complete = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+
+async def answer_failure(failure: Failure, arriving: Arriving, send: Send) -> None:
+    """Answer; while the body is still arriving, close the connection after it.
 
     A connection closed on bytes that nobody read is reset, and the client
     never sees the answer. So the answer goes out first, then what still
@@ -99,17 +117,14 @@ async def answer_early(failure: Failure, scope: Scope, receive: Receive, send: S
         **failure.headers,
         "content-type": PROBLEM_JSON,
         "content-length": str(len(body)),
-        "connection": "close",
     }
+    if not arriving.complete:
+        headers["connection"] = "close"
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": failure.status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):
-            more = True
-            while more:
-                message = await receive()
-                more = message["type"] == "http.request" and message.get("more_body", False)
-    except TimeoutError:
-        pass
+            while not arriving.complete:
+                await arriving()
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -146,6 +146,13 @@ def clauses() -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of(deadline, deadline, deadline, limits, recycling)
 
 
+class WrittenOut(yaml.SafeDumper):
+    """An agreement may not hold aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 @st.composite
 def drawn_agreements(draw: st.DrawFn) -> str:
     """An agreement of chapters, conditions and clauses put together at random."""
@@ -180,9 +187,7 @@ def drawn_agreements(draw: st.DrawFn) -> str:
         "clauses": [{"clause": f"clause {at}", **each} for at, each in enumerate(listed)],
         "rejection": {"reasons": ["no_budget", "bad_data"], "disqualify": ["bad_data"]},
     }
-    plain = yaml.SafeDumper
-    plain.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
-    return HEAD + yaml.dump(chapters, Dumper=plain, sort_keys=False)
+    return HEAD + yaml.dump(chapters, Dumper=WrittenOut, sort_keys=False)
 
 
 @st.composite

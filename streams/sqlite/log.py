@@ -1,0 +1,127 @@
+"""The log in SQLite: one row per record, numbered without gaps, stamped once."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from streams.codec import decode
+from streams.engine import REMEMBERED
+from streams.refusals import Refusal
+from streams.sqlite.failures import failures, transaction
+from streams.sqlite.stamps import from_us, to_us
+from streams.storage import Accepted, Record, StorageError
+
+_REMEMBERED_US: Final = int(REMEMBERED.total_seconds()) * 1_000_000
+_APPEND: Final = """
+    INSERT INTO events (seq, stamped_at, subject, source, id, body)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
+        SELECT 1 FROM events
+        WHERE subject = ?3 AND source = ?4 AND id = ?5 AND stamped_at > ?7
+    )"""
+_READ: Final = """
+    SELECT seq, stamped_at, agreement, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
+
+
+class SqliteLog:
+    """`streams.storage.Log` on the writer's connection.
+
+    The newest row is never deleted, so that numbers and stamps go on from it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        with failures("read", path):
+            row = connection.execute(
+                "SELECT seq, stamped_at FROM events ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        self._newest: int = row[0] if row else 0
+        self._newest_us: int | None = row[1] if row else None
+
+    def append(self, events: Sequence[Accepted], now: datetime) -> list[Record]:
+        """Make events durable; see `streams.storage.Log`."""
+        if not events:
+            return []
+        stamp_us = self._stamp(now)
+        with transaction(self._connection, "write to", self._path):
+            fresh = self._insert(events, stamp_us)
+        if not fresh:
+            return []
+        first, at = self._newest + 1, from_us(stamp_us)
+        self._newest += len(fresh)
+        self._newest_us = stamp_us
+        return [
+            Record(offset, at, msgspec.structs.replace(accepted.event, received_at=at))
+            for offset, accepted in enumerate(fresh, first)
+        ]
+
+    def activate(self, digest: str, now: datetime) -> Record:
+        """Append the record that puts a stored agreement in force."""
+        stamp_us, offset = self._stamp(now), self._newest + 1
+        with transaction(self._connection, "write to", self._path):
+            self._connection.execute(
+                "INSERT INTO events (seq, stamped_at, agreement) VALUES (?, ?, ?)",
+                (offset, stamp_us, digest),
+            )
+        self._newest, self._newest_us = offset, stamp_us
+        return Record(offset, from_us(stamp_us), None, digest)
+
+    def read(self, after: int, limit: int) -> list[Record]:
+        """Records with offsets above `after`, in order, no more than `limit`."""
+        with failures("read", self._path):
+            rows = self._connection.execute(_READ, (after, limit)).fetchall()
+        return [record(self._path, *row) for row in rows]
+
+    def newest_stamp(self) -> datetime | None:
+        """The stamp of the newest record ever appended; None if there has been none."""
+        return None if self._newest_us is None else from_us(self._newest_us)
+
+    def newest_offset(self) -> int:
+        """The offset of the newest record ever appended; 0 if there has been none."""
+        return self._newest
+
+    def _stamp(self, now: datetime) -> int:
+        now_us = to_us(now)
+        return now_us if self._newest_us is None else max(now_us, self._newest_us)
+
+    def _insert(self, events: Sequence[Accepted], stamp_us: int) -> Sequence[Accepted]:
+        """Insert those that are not known yet, and return them; inside the transaction."""
+        connection, since_us = self._connection, stamp_us - _REMEMBERED_US
+        rows = [
+            (
+                offset, stamp_us, each.event.subject, each.event.source, each.event.id,
+                each.body, since_us,
+            )
+            for offset, each in enumerate(events, self._newest + 1)
+        ]  # fmt: skip
+        connection.execute("SAVEPOINT batch")
+        if connection.executemany(_APPEND, rows).rowcount == len(rows):
+            return events
+        # Repeats are rare; only with them must each row be looked at by itself.
+        connection.execute("ROLLBACK TO batch")
+        fresh: list[Accepted] = []
+        for each, row in zip(events, rows, strict=True):
+            numbered = (self._newest + len(fresh) + 1, *row[1:])
+            if connection.execute(_APPEND, numbered).rowcount:
+                fresh.append(each)
+        return fresh
+
+
+def record(path: Path, seq: int, stamp_us: int, agreement: str | None, body: bytes) -> Record:
+    """The record in a row of `events`. Raises `StorageError` if its bytes are no event."""
+    at = from_us(stamp_us)
+    if agreement is not None:
+        return Record(seq, at, None, agreement)
+    event = decode(body)
+    if isinstance(event, Refusal):
+        raise StorageError(
+            f"Could not read event {seq} of {path}, which was accepted once: {event.sentence}"
+            " Either the file is damaged, or this release reads events more strictly: go back to"
+            " the release before, or to the latest backup with `baton restore`.",
+            "damaged",
+        )
+    return Record(seq, at, msgspec.structs.replace(event, received_at=at))

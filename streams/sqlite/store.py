@@ -1,0 +1,201 @@
+"""The store in SQLite: states, decisions and wake-ups, written by one thread.
+
+A commit writes, in one transaction: leads, decisions with the numbers that
+follow, the router's changed rows, dead letters, and the position. What is held
+in memory is brought up to date only after it is durable.
+"""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from rules.lead.state import Lead
+from rules.router.state import RouterState
+from streams.codec import encode
+from streams.sqlite import dead_letters, router_rows
+from streams.sqlite.failures import failures, storage_error, transaction
+from streams.sqlite.stamps import from_us, maybe_at, maybe_us, to_us
+from streams.storage import Commit, StorageError
+
+CACHED_LEADS: Final = 10_000
+_DUE: Final = "SELECT wake_at, id FROM leads WHERE wake_at IS NOT NULL"
+_ORDER: Final = "ORDER BY wake_at, id LIMIT ?"
+_NEW: Final = """
+    INSERT INTO leads (state, wake_at, stage, temperature, owner, id) VALUES (?, ?, ?, ?, ?, ?)"""
+# Indexes are only touched by columns that are named, so the commonest change names none.
+_STATE: Final = "UPDATE leads SET state = ? WHERE id = ?"
+_WAKE: Final = "UPDATE leads SET state = ?, wake_at = ? WHERE id = ?"
+_ALL: Final = """
+    UPDATE leads SET state = ?, wake_at = ?, stage = ?, temperature = ?, owner = ? WHERE id = ?"""
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Lead).decode
+
+
+class SqliteStore:
+    """`streams.storage.Store` on the writer's connection.
+
+    `cached` is how many decoded leads are held in memory, the latest used ones.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, cached: int = CACHED_LEADS
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._cached = cached
+        self._leads: OrderedDict[str, Lead] = OrderedDict()
+        self._failed = False
+        with failures("read", path):
+            self._offset, clock_us, self._agreement, self._decision = connection.execute(
+                "SELECT offset, clock_at, agreement, decision FROM position"
+            ).fetchone()
+            self._router = router_rows.load(connection)
+        self._clock = maybe_at(clock_us)
+
+    def position(self) -> tuple[int, datetime | None, str | None]:
+        """Of the last commit: offset, clock, digest of the agreement in force."""
+        return self._offset, self._clock, self._agreement
+
+    def lead(self, lead_id: str) -> Lead | None:
+        """The lead as last committed."""
+        known = self._leads.get(lead_id)
+        if known is not None:
+            self._leads.move_to_end(lead_id)
+            return known
+        with failures("read", self._path):
+            row = self._connection.execute(
+                "SELECT state FROM leads WHERE id = ?", (lead_id,)
+            ).fetchone()
+        if row is None:
+            return None
+        lead = decoded(row[0], self._path)
+        self._hold(lead)
+        return lead
+
+    def prefetch(self, lead_ids: Iterable[str]) -> None:
+        """Read these leads in one go, because the loop is about to ask for them."""
+        leads = self._leads
+        missing = [lead_id for lead_id in lead_ids if lead_id not in leads][: self._cached]
+        if not missing:
+            return
+        with failures("read", self._path):
+            rows = self._connection.execute(
+                "SELECT state FROM leads WHERE id IN (SELECT value FROM json_each(?))",
+                (msgspec.json.encode(missing).decode(),),
+            ).fetchall()
+        for (state,) in rows:
+            self._hold(decoded(state, self._path))
+
+    def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
+        """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
+        with failures("read", self._path):
+            if after is None:
+                rows = self._connection.execute(f"{_DUE} {_ORDER}", (limit,)).fetchall()
+            else:
+                rows = self._connection.execute(
+                    f"{_DUE} AND (wake_at, id) > (?, ?) {_ORDER}",
+                    (to_us(after[0]), after[1], limit),
+                ).fetchall()
+        return [(from_us(wake_us), lead_id) for wake_us, lead_id in rows]
+
+    def router(self) -> RouterState:
+        """The router's state, read once."""
+        return self._router
+
+    def commit(self, work: Commit) -> None:
+        """Write everything of `work` and the router's changed rows in one transaction."""
+        if self._failed:
+            raise StorageError(
+                f"Could not write to {self._path}: the write before failed, and the store has not"
+                " been reopened since."
+            )
+        leads = list(work.leads)
+        decision = self._decision + len(work.decisions)
+        try:
+            with transaction(self._connection, "write to", self._path):
+                self._write_leads(leads)
+                self._write_decisions(work)
+                router_rows.write(self._connection, self._router)
+                dead_letters.keep(self._connection, work.dead_letters, work.now)
+                self._connection.execute(
+                    "UPDATE position SET offset = ?, clock_at = ?, agreement = ?, decision = ?",
+                    (work.offset, to_us(work.now), work.agreement, decision),
+                )
+        except BaseException:
+            self._failed = True
+            raise
+        router_rows.written(self._router)
+        for lead in leads:
+            self._hold(lead)
+        self._offset, self._clock, self._agreement = work.offset, work.now, work.agreement
+        self._decision = decision
+
+    def agreement(self, digest: str) -> bytes | None:
+        """The text of a stored agreement."""
+        with failures("read", self._path):
+            row = self._connection.execute(
+                "SELECT text FROM agreements WHERE digest = ?", (digest,)
+            ).fetchone()
+        return row[0] if row else None
+
+    def keep_agreement(self, digest: str, text: bytes) -> None:
+        """Store an agreement's text by its SHA-256 digest; storing it again changes nothing."""
+        with transaction(self._connection, "write to", self._path):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO agreements VALUES (?, ?)", (digest, text)
+            )
+
+    def _hold(self, lead: Lead) -> None:
+        leads = self._leads
+        leads[lead.id] = lead
+        leads.move_to_end(lead.id)
+        if len(leads) > self._cached:
+            leads.popitem(last=False)
+
+    def _write_leads(self, leads: list[Lead]) -> None:
+        self.prefetch(lead.id for lead in leads)
+        new, states, wakes, all_columns = [], [], [], []
+        for lead in leads:
+            known = self.lead(lead.id)
+            if known is lead:
+                continue
+            state = _encode(lead)
+            if known is not None and _standing(lead) == _standing(known):
+                if lead.wake_at == known.wake_at:
+                    states.append((state, lead.id))
+                else:
+                    wakes.append((state, maybe_us(lead.wake_at), lead.id))
+                continue
+            row = (state, maybe_us(lead.wake_at), *_standing(lead), lead.id)
+            (new if known is None else all_columns).append(row)
+        for statement, rows in (_NEW, new), (_STATE, states), (_WAKE, wakes), (_ALL, all_columns):
+            self._connection.executemany(statement, rows)
+
+    def _write_decisions(self, work: Commit) -> None:
+        if not work.decisions:
+            return
+        assert work.source, "decisions are of an agreement, which names their source"
+        self._connection.executemany(
+            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)",
+            [
+                (seq, each.subject, each.sequence, to_us(each.time_at), encode(each, work.source))
+                for seq, each in enumerate(work.decisions, self._decision + 1)
+            ],
+        )
+
+
+def _standing(lead: Lead) -> tuple[str, str | None, str | None]:
+    return lead.stage, lead.temperature, lead.owner
+
+
+def decoded(state: bytes, path: Path) -> Lead:
+    """The lead in a row of `leads`. Raises `StorageError` if the bytes are no state."""
+    try:
+        return _decode(state)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise storage_error("damaged", "read a lead of", path, str(error)) from error
