@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from rules.agreement import Agreement
     from streams.settings import Settings
 
@@ -53,6 +55,22 @@ def read_settings(**flags: Any) -> "Settings":
     try:
         return load_settings(flags)
     except SettingsError as error:
+        refuse(str(error))
+
+
+def open_or_refuse(store: Path) -> "sqlite3.Connection":
+    """A connection that reads the store; a sentence and exit 2 where it can't be read."""
+    from streams.sqlite.connect import open_reader
+    from streams.storage import StorageError
+
+    if not store.exists():
+        refuse(
+            f"There is no store at {store}. Name the one of your service with --store or "
+            "BATON_STORE, or make it by `baton up`."
+        )
+    try:
+        return open_reader(store)
+    except StorageError as error:
         refuse(str(error))
 
 

@@ -270,3 +270,8 @@ def _fault(event_type: str, fault: ErrorDetails) -> Refusal:
 
 def _clears(event_type: str) -> bool:
     return _MODELS[event_type] in (Profile, Qualified)
+
+
+def data_schema(event_type: str) -> dict[str, Any]:
+    """The JSON Schema of a listed type's data; its own sub-schemas stand under `$defs`."""
+    return _ADAPTERS[_MODELS[event_type]].json_schema()

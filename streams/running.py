@@ -8,35 +8,40 @@ and decide what it has; close the store. A second signal ends it at once, which 
 nothing: what was answered is on disk.
 """
 
+import asyncio
 import contextlib
-import errno
-import os
-import signal
 import socket
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from types import FrameType
+from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from rules.agreement import Agreement
-from streams.clock import steady_s
+from rules.decisions import Decision
+from streams.clock import LogClock, steady_s
+from streams.http.app import create_app
 from streams.http.news import News
-from streams.http.service import Reader
+from streams.http.server import Server, make_server
+from streams.http.service import Access, Limits, Reader
+from streams.listening import Stopping, bind
 from streams.logs import log
-from streams.settings import Listen
-from streams.storage import Accepted, Record
-from streams.writer import Health, Writer
+from streams.settings import Listen, Settings
+from streams.sqlite import integrity
+from streams.sqlite.connect import open_reader
+from streams.sqlite.database import Database
+from streams.sqlite.reading import SqliteReader
+from streams.storage import Accepted, Record, StorageError
+from streams.writer import Writer
 
-_BACKLOG: Final = 2_048
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_QUIT: Final = 128
-"""Shells add a signal's number to this."""
+_POLL_S: Final = 0.005
+_FOR_CLIENTS: Final = 0.6
+"""The share of the time for stopping that clients have to take their answers."""
 
 
-class ListenError(Exception):
-    """The address can't be listened on; the sentence says why and what to do."""
+class NoAgreementError(Exception):
+    """There is no agreement, neither given nor in the store."""
 
 
 class Embedded:
@@ -65,87 +70,63 @@ class Embedded:
         return await self._writer.submit(events)
 
 
-def bind(listen: Listen) -> socket.socket:
-    """A socket at that address; `ListenError` if it can't be had."""
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((listen.host, listen.port))
-        sock.listen(_BACKLOG)
-    except (OSError, UnicodeError) as error:
-        sock.close()
-        raise ListenError(_why_not(listen, error)) from error
-    return sock
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The service, once it answers."""
+
+    url: str
+    agreement: Agreement
+    leads: int
+    store: Path
+    writer: Writer
+    stopping: Stopping
+    loop: asyncio.AbstractEventLoop
 
 
-def _why_not(listen: Listen, error: OSError | UnicodeError) -> str:
-    code = getattr(error, "errno", None)
-    if code == errno.EADDRINUSE:
-        return (
-            f"Another program listens on {listen} already, perhaps another `baton up`. Stop it, or "
-            f"set BATON_LISTEN to another port, such as {Listen(listen.host, listen.port + 1)}."
-        )
-    if code == errno.EACCES:
-        return f"This user may not listen on {listen}. Set BATON_LISTEN to a port above 1023."
-    if code == errno.EADDRNOTAVAIL:
-        return f"{listen.host} is no address of this machine. Set BATON_LISTEN to one that is."
-    why = getattr(error, "strerror", None) or str(error)
-    return f"The service can't listen on {listen}: {why}. Set BATON_LISTEN to another address."
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What differs between the service and its demonstration."""
+
+    ready: Callable[[Running], object]
+    """Called once requests are answered."""
+    told: Callable[[Sequence[Decision]], object] = lambda decisions: None
+    """Called with decisions that have been committed, from the writer's thread."""
+    clock: Callable[[datetime | None], LogClock] = LogClock
+    """Makes the clock, given the log's newest stamp."""
 
 
-class Stopping:
-    """Signals: the first asks for a graceful stop, the second ends the process at once."""
+class _Host:
+    """Holds the parts of the one process together, and notes whether one of them failed."""
 
-    def __init__(self) -> None:
-        self.asked = False
-        self._server: uvicorn.Server | None = None
-        self._news: News | None = None
+    def __init__(self, settings: Settings, hooks: Hooks, stopping: Stopping) -> None:
+        self.settings, self.hooks, self.stopping = settings, hooks, stopping
+        self.failed = False
 
-    @contextlib.contextmanager
-    def heard(self) -> Iterator[None]:
-        """Listen to the signals inside; in the main thread only."""
-        before = {each: signal.signal(each, self._ask) for each in _SIGNALS}
+    def run(self, agreement: tuple[bytes, Agreement] | None, sock: socket.socket) -> None:
+        """The whole life of the service on an address that it has."""
+        store = self.settings.store
+        database = Database(store)
+        whole = False
         try:
-            yield
+            clock = self.hooks.clock(database.log.newest_stamp())
+            news = News()
+
+            def told(decisions: Sequence[Decision]) -> None:
+                news.tell()
+                self.hooks.told(decisions)
+
+            writer = Writer(database.reopen, clock, told=told)
+            put_in_force(writer, agreement, store)
+            with SqliteReader(store) as reader, self._watched(database):
+                service = Embedded(writer, reader, news, clock.now())
+                writer.start()
+                server = self._server(service)
+                since_s = [0.0]
+                try:
+                    self._serve(server, service, sock, reader, writer)
+                finally:
+                    whole = self._finish(writer)
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
-    def tell(self, server: uvicorn.Server, news: News) -> None:
-        """Whom to tell, from now on."""
-        self._server, self._news = server, news
-        if self.asked:
-            self.ask()
-
-    def ask(self) -> None:
-        """Stop gracefully."""
-        self.asked = True
-        if self._server is not None and self._news is not None:
-            self._server.should_exit = True
-            self._news.end()
-
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        if self.asked:
-            os._exit(_QUIT + number)
-        self.ask()
+            database.close(in_order=whole and not self.failed)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, which leaves the signals to `Stopping`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing: somebody else does."""
-        yield
-
-
-def finish(writer: Writer, stop_s: float, since_s: float) -> bool:
-    """Let the writer end within what is left of `stop_s`; whether it managed to."""
-    left_s = max(0.1, stop_s - (steady_s() - since_s))
-    managed = writer.stop(left_s)
-    if managed:
-        log().info("stopped")
-    else:
-        log().warning("stopped_late", behind=writer.health().behind)
-    return managed

@@ -17,6 +17,7 @@ import msgspec
 from rules.wording import printable
 from streams.codec import decode
 from streams.refusals import DeadLetter, Reason, Refusal, dead_letter
+from streams.settings import Settings
 
 MOST_EVENTS: Final = 500
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -25,10 +26,21 @@ PATIENCE: Final = 8
 """Attempts at one batch before giving up: about half a minute with the waits between them."""
 _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 8.0
+_TIMEOUT_S: Final = 30.0
 _BATCH: Final = {"content-type": "application/cloudevents-batch+json"}
 _REASONS: Final = frozenset(str(reason) for part in get_args(Reason) for reason in get_args(part))
 
 Line = tuple[int, bytes]
+
+
+def service_client(settings: Settings) -> httpx.Client:
+    """A client of the running service; it bears the token and asks no proxy."""
+    headers = {"user-agent": "baton"}
+    if settings.token is not None:
+        headers["authorization"] = f"Bearer {settings.token.get_secret_value()}"
+    return httpx.Client(
+        base_url=settings.service_url(), headers=headers, timeout=_TIMEOUT_S, trust_env=False
+    )
 
 
 class GivenUpError(Exception):

@@ -86,7 +86,7 @@ def met(
     late = clock.due_at is not None and met_at >= clock.due_at
     return (
         f"{clause.ends.event or 'touches'} on {moment(met_at, zone)}",
-        f"late: it took {took}, {promised} were promised"
+        f"late: it took {took}, the promise was {promised}"
         if late
         else f"{took} of the {promised} used",
         *paused(turn, clause, clock, met_at),

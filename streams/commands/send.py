@@ -27,21 +27,17 @@ def command(url: str | None, as_json: bool, events: BinaryIO) -> None:
     again. Refused lines are told on stderr and kept as dead letters, the rest is
     unharmed, and the exit status is 1.
     """
-    import httpx
-
     from streams.jsonl import read_lines
     from streams.keeping import keep_dead_letters
-    from streams.sending import GivenUpError, Sender
+    from streams.sending import GivenUpError, Sender, service_client
 
     settings = read_settings(url=url)
-    headers = {"user-agent": "baton-send"}
-    if settings.token is not None:
-        headers["authorization"] = f"Bearer {settings.token.get_secret_value()}"
-    client = httpx.Client(
-        base_url=settings.service_url(), headers=headers, timeout=30, trust_env=False
-    )
     beside = "stdin" if events.name in ("-", "<stdin>") else str(events.name)
-    with client, keep_dead_letters(settings.store, beside) as kept, _bar(events) as watch:
+    with (
+        service_client(settings) as client,
+        keep_dead_letters(settings.store, beside) as kept,
+        _bar(events) as watch,
+    ):
         sender = Sender(client, kept.keep, time.sleep, watch)
         given_up = None
         try:

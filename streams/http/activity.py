@@ -1,8 +1,9 @@
-"""`POST /events`: all events of a request are made durable, or none is (contract, sections 1, 5)."""
+"""`POST /events`: all events of a request become durable, or none (contract, sections 1, 5)."""
 
 import asyncio
 import math
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from rules.admission import admit
+from rules.agreement import Agreement
 from streams.codec import MAX_AHEAD, decode
 from streams.envelope_faults import ahead
 from streams.http.binding import BATCHED, Mode, batch, binary, mode_of, without_stamp
@@ -110,9 +112,10 @@ class Intake:
         """Decode and admit all events; raises `Failure` that names each that can't be taken."""
         accepted: list[Accepted] = []
         refused: list[RefusedEvent] = []
+        agreement, now = self._service.agreement, self._service.now()
         for index, raw in enumerate(events):
             body = without_stamp(bytes(raw))
-            taken = self._one(index, body)
+            taken = _judged(agreement, now, index, body)
             if isinstance(taken, Accepted):
                 accepted.append(taken)
             else:
@@ -123,18 +126,20 @@ class Intake:
             raise refused_events(refused)
         return accepted
 
-    def _one(self, index: int, body: bytes) -> Accepted | RefusedEvent:
-        event = decode(body)
-        if isinstance(event, Refusal):
-            return refused_event(index, _id(body), event)
-        refusal = admit(self._service.agreement, event)
-        if refusal is not None:
-            return refused_event(index, event.id, refusal)
-        now = self._service.now()
-        if event.time_at - now > MAX_AHEAD:
-            fault = ahead(event.time_at.isoformat(), now.isoformat(timespec="seconds"))
-            return refused_event(index, event.id, fault)
-        return Accepted(event, body)
+
+def _judged(
+    agreement: Agreement, now: datetime, index: int, body: bytes
+) -> Accepted | RefusedEvent:
+    event = decode(body)
+    if isinstance(event, Refusal):
+        return refused_event(index, _id(body), event)
+    refusal = admit(agreement, event)
+    if refusal is not None:
+        return refused_event(index, event.id, refusal)
+    if event.time_at - now > MAX_AHEAD:
+        fault = ahead(event.time_at.isoformat(), now.isoformat(timespec="seconds"))
+        return refused_event(index, event.id, fault)
+    return Accepted(event, body)
 
 
 def _id(body: bytes) -> str | None:

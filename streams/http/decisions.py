@@ -30,7 +30,7 @@ Number = Annotated[int, Query(ge=0, le=LAST_NUMBER, description="The number to g
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Decisions in the order in which they were made; `next` goes into `after` for those to come."""
+    """Decisions in the order in which they were made; `next` is the `after` of those to come."""
 
     decisions: Sequence[msgspec.Raw]
     next: int
@@ -68,9 +68,7 @@ class Follower:
             while not news.ended:
                 # Read first, looked at afterwards: what is decided in between is not missed.
                 edition = news.edition
-                found = await self._reads(
-                    self._service.reader.decisions, after, _STREAM_PAGE, lead
-                )
+                found = await self._reads(self._service.reader.decisions, after, _STREAM_PAGE, lead)
                 for after, decision in found:
                     yield ServerSentEvent(data=decision.decode(), id=str(after))
                 if not found:

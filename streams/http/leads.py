@@ -60,7 +60,7 @@ class LeadView(BaseModel):
 
 
 class LeadsPage(BaseModel):
-    """Leads by their ids, in order. `next` goes into `after` for the next page, null at the end."""
+    """Leads in an order that stays. `next` goes into `after` for the next page, null at the end."""
 
     leads: list[LeadView]
     next: str | None

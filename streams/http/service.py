@@ -62,7 +62,7 @@ class Reader(Protocol):
         """The lead as last committed."""
 
     def leads(self, wanted: LeadFilter, after: str | None, limit: int) -> Sequence[Lead]:
-        """Leads by their ids in order, those above `after`, no more than `limit`."""
+        """Leads in an order that stays, those behind the lead `after`, no more than `limit`."""
 
     def decisions(self, after: int, limit: int, lead: str | None) -> Sequence[tuple[int, bytes]]:
         """Number and CloudEvent of decisions above `after`, in order, no more than `limit`."""

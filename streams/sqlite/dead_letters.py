@@ -41,7 +41,8 @@ def keep(connection: sqlite3.Connection, letters: Sequence[DeadLetter], now: dat
 def mark_redriven(connection: sqlite3.Connection, ids: Iterable[int], now: datetime) -> None:
     """Note that letters were sent again at `now`; inside a transaction of the caller's."""
     connection.executemany(
-        "UPDATE dead_letters SET redriven_at = ? WHERE id = ?", [(to_us(now), id) for id in ids]
+        "UPDATE dead_letters SET redriven_at = ? WHERE id = ?",
+        [(to_us(now), number) for number in ids],
     )
 
 
@@ -57,19 +58,21 @@ def page(
     return [_letter(*row) for row in rows]
 
 
-def one(connection: sqlite3.Connection, id: int) -> KeptLetter | None:
+def one(connection: sqlite3.Connection, number: int) -> KeptLetter | None:
     """The letter of that id."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM dead_letters WHERE id = ?", (id,)).fetchone()
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM dead_letters WHERE id = ?", (number,)
+    ).fetchone()
     return _letter(*row) if row else None
 
 
 def _letter(
-    id: int, taken_at: int, reason: Reason, sentence: str, field: str | None, body: bytes,
+    number: int, taken_at: int, reason: Reason, sentence: str, field: str | None, body: bytes,
     cut: int, redriven_at: int | None,
 ) -> KeptLetter:  # fmt: skip
     taken = maybe_at(taken_at)
     assert taken is not None
     return KeptLetter(
-        id=id, taken_at=taken, reason=reason, sentence=sentence, field=field, body=body,
+        id=number, taken_at=taken, reason=reason, sentence=sentence, field=field, body=body,
         cut=bool(cut), redriven_at=maybe_at(redriven_at),
     )  # fmt: skip

@@ -16,12 +16,15 @@ from streams.sqlite.stamps import from_us, to_us
 from streams.storage import Accepted, Record, StorageError
 
 _REMEMBERED_US: Final = int(REMEMBERED.total_seconds()) * 1_000_000
-_APPEND: Final = """
-    INSERT INTO events (seq, stamped_at, subject, source, id, body)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
+# Asked of all events at once: JSON is the cheapest way to hand over a list of names.
+_KNOWN: Final = """
+    SELECT key FROM json_each(?1) WHERE EXISTS (
         SELECT 1 FROM events
-        WHERE subject = ?3 AND source = ?4 AND id = ?5 AND stamped_at > ?7
+        WHERE subject = value ->> 0 AND source = value ->> 1 AND id = value ->> 2
+        AND stamped_at > ?2
     )"""
+_APPEND: Final = """
+    INSERT INTO events (seq, stamped_at, subject, source, id, body) VALUES (?, ?, ?, ?, ?, ?)"""
 _READ: Final = """
     SELECT seq, stamped_at, agreement, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
 
@@ -90,25 +93,26 @@ class SqliteLog:
 
     def _insert(self, events: Sequence[Accepted], stamp_us: int) -> Sequence[Accepted]:
         """Insert those that are not known yet, and return them; inside the transaction."""
-        connection, since_us = self._connection, stamp_us - _REMEMBERED_US
-        rows = [
-            (
-                offset, stamp_us, each.event.subject, each.event.source, each.event.id,
-                each.body, since_us,
-            )
-            for offset, each in enumerate(events, self._newest + 1)
-        ]  # fmt: skip
-        connection.execute("SAVEPOINT batch")
-        if connection.executemany(_APPEND, rows).rowcount == len(rows):
-            return events
-        # Repeats are rare; only with them must each row be looked at by itself.
-        connection.execute("ROLLBACK TO batch")
-        fresh: list[Accepted] = []
-        for each, row in zip(events, rows, strict=True):
-            numbered = (self._newest + len(fresh) + 1, *row[1:])
-            if connection.execute(_APPEND, numbered).rowcount:
-                fresh.append(each)
-        return fresh
+        connection = self._connection
+        names = [(each.event.subject, each.event.source, each.event.id) for each in events]
+        asked = (msgspec.json.encode(names).decode(), stamp_us - _REMEMBERED_US)
+        known = {names[place] for (place,) in connection.execute(_KNOWN, asked)}
+        if known or len(set(names)) < len(names):
+            # Of the same event twice in one batch the first counts.
+            first = {name: place for place, name in reversed(list(enumerate(names)))}
+            places = sorted(place for name, place in first.items() if name not in known)
+            names = [names[place] for place in places]
+            events = [events[place] for place in places]
+        connection.executemany(
+            _APPEND,
+            [
+                (offset, stamp_us, *name, each.body)
+                for offset, (name, each) in enumerate(
+                    zip(names, events, strict=True), self._newest + 1
+                )
+            ],
+        )
+        return events
 
 
 def record(path: Path, seq: int, stamp_us: int, agreement: str | None, body: bytes) -> Record:

@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from rules.router.state import InQueue, Rep, RouterState
+from streams.sqlite.failures import failures
 from streams.sqlite.stamps import maybe_at, maybe_us
 
 _ACCOUNTS_HELD: Final = 20_000
@@ -27,7 +29,7 @@ class Rows(dict[str, Row], Generic[Row]):
         self.changed[key] = None
         super().__delitem__(key)
 
-    def pop(self, key: str, *default: Any) -> Any:  # type: ignore[override]
+    def pop(self, key: str, *default: Any) -> Any:
         """Remove a row and return it, or `default` if there is none."""
         if key in self:
             self.changed[key] = None
@@ -78,13 +80,14 @@ class AccountRows(Rows[str]):
             dict.clear(self)
 
 
-def load(connection: sqlite3.Connection) -> RouterState:
+def load(connection: sqlite3.Connection, path: Path) -> RouterState:
     """The router's state as last committed."""
 
     def find(account: str) -> str | None:
-        row = connection.execute(
-            "SELECT rep FROM accounts WHERE account = ?", (account,)
-        ).fetchone()
+        with failures("read", path):
+            row = connection.execute(
+                "SELECT rep FROM accounts WHERE account = ?", (account,)
+            ).fetchone()
         return row[0] if row else None
 
     given, arrived, wake_at = connection.execute(

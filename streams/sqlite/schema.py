@@ -51,11 +51,11 @@ _FIRST_RELEASE: Final = (
     """CREATE TABLE decisions (
         seq INTEGER PRIMARY KEY,
         lead TEXT NOT NULL,
-        sequence INTEGER NOT NULL,
         time_at INTEGER NOT NULL,
         body BLOB NOT NULL
     ) STRICT""",
-    "CREATE INDEX decisions_by_lead ON decisions (lead, sequence)",
+    # Of one lead, `seq` grows as the decisions' own `sequence` does.
+    "CREATE INDEX decisions_by_lead ON decisions (lead)",
     """CREATE TABLE router (
         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
         given INTEGER NOT NULL,

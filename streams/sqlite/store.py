@@ -54,7 +54,7 @@ class SqliteStore:
             self._offset, clock_us, self._agreement, self._decision = connection.execute(
                 "SELECT offset, clock_at, agreement, decision FROM position"
             ).fetchone()
-            self._router = router_rows.load(connection)
+            self._router = router_rows.load(connection, path)
         self._clock = maybe_at(clock_us)
 
     def position(self) -> tuple[int, datetime | None, str | None]:
@@ -80,16 +80,9 @@ class SqliteStore:
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         """Read these leads in one go, because the loop is about to ask for them."""
         leads = self._leads
-        missing = [lead_id for lead_id in lead_ids if lead_id not in leads][: self._cached]
-        if not missing:
-            return
-        with failures("read", self._path):
-            rows = self._connection.execute(
-                "SELECT state FROM leads WHERE id IN (SELECT value FROM json_each(?))",
-                (msgspec.json.encode(missing).decode(),),
-            ).fetchall()
-        for (state,) in rows:
-            self._hold(decoded(state, self._path))
+        missing = [lead_id for lead_id in lead_ids if lead_id not in leads]
+        for lead in self._read(missing[: self._cached]):
+            self._hold(lead)
 
     def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
         """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
@@ -145,10 +138,10 @@ class SqliteStore:
 
     def keep_agreement(self, digest: str, text: bytes) -> None:
         """Store an agreement's text by its SHA-256 digest; storing it again changes nothing."""
+        if self.agreement(digest) is not None:
+            return
         with transaction(self._connection, "write to", self._path):
-            self._connection.execute(
-                "INSERT OR IGNORE INTO agreements VALUES (?, ?)", (digest, text)
-            )
+            self._connection.execute("INSERT INTO agreements VALUES (?, ?)", (digest, text))
 
     def _hold(self, lead: Lead) -> None:
         leads = self._leads
@@ -157,33 +150,47 @@ class SqliteStore:
         if len(leads) > self._cached:
             leads.popitem(last=False)
 
+    def _read(self, lead_ids: list[str]) -> list[Lead]:
+        """Those of the leads that are in the file."""
+        if not lead_ids:
+            return []
+        with failures("read", self._path):
+            rows = self._connection.execute(
+                "SELECT state FROM leads WHERE id IN (SELECT value FROM json_each(?))",
+                (msgspec.json.encode(lead_ids).decode(),),
+            ).fetchall()
+        return [decoded(state, self._path) for (state,) in rows]
+
     def _write_leads(self, leads: list[Lead]) -> None:
-        self.prefetch(lead.id for lead in leads)
-        new, states, wakes, all_columns = [], [], [], []
+        cached = self._leads
+        before = {lead.id: cached[lead.id] for lead in leads if lead.id in cached}
+        rest = self._read([lead.id for lead in leads if lead.id not in before])
+        before.update((lead.id, lead) for lead in rest)
+        rows: dict[str, list[tuple[object, ...]]] = {_NEW: [], _STATE: [], _WAKE: [], _ALL: []}
         for lead in leads:
-            known = self.lead(lead.id)
+            known = before.get(lead.id)
             if known is lead:
                 continue
             state = _encode(lead)
             if known is not None and _standing(lead) == _standing(known):
                 if lead.wake_at == known.wake_at:
-                    states.append((state, lead.id))
+                    rows[_STATE].append((state, lead.id))
                 else:
-                    wakes.append((state, maybe_us(lead.wake_at), lead.id))
-                continue
-            row = (state, maybe_us(lead.wake_at), *_standing(lead), lead.id)
-            (new if known is None else all_columns).append(row)
-        for statement, rows in (_NEW, new), (_STATE, states), (_WAKE, wakes), (_ALL, all_columns):
-            self._connection.executemany(statement, rows)
+                    rows[_WAKE].append((state, maybe_us(lead.wake_at), lead.id))
+            else:
+                row = (state, maybe_us(lead.wake_at), *_standing(lead), lead.id)
+                rows[_NEW if known is None else _ALL].append(row)
+        for statement, values in rows.items():
+            self._connection.executemany(statement, values)
 
     def _write_decisions(self, work: Commit) -> None:
         if not work.decisions:
             return
         assert work.source, "decisions are of an agreement, which names their source"
         self._connection.executemany(
-            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO decisions VALUES (?, ?, ?, ?)",
             [
-                (seq, each.subject, each.sequence, to_us(each.time_at), encode(each, work.source))
+                (seq, each.subject, to_us(each.time_at), encode(each, work.source))
                 for seq, each in enumerate(work.decisions, self._decision + 1)
             ],
         )

@@ -351,14 +351,16 @@ class Promises:
         if heard.event.type == "lead.resumed":
             self.resume(lead, now)
             return
+        until_at = heard.event.data.get("until")
+        if not was_paused and until_at is not None and until_at <= heard.event.time_at:
+            return
         if not was_paused:
             lead.pause.since_at = heard.event.time_at
             for timed in self.timed(lead):
                 self.freeze_if_paused(lead, timed, new=False)
-        lead.pause.until_at = heard.event.data.get("until")
-        until_at = lead.pause.until_at
+        lead.pause.until_at = until_at
         if until_at is not None and until_at <= now:
-            self.resume(lead, now if was_paused else max(until_at, heard.event.time_at))
+            self.resume(lead, now if was_paused else until_at)
 
     def resume(self, lead: Lead, resumed_at: datetime) -> None:
         if lead.pause.since_at is None:

@@ -51,6 +51,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from rules.agreement import Agreement
 from rules.events import CAMPAIGN_EVENTS, REP_EVENTS, Event
 from tests.model.clocks import Clock, Ladder, Timed, Timer
@@ -86,6 +88,7 @@ class Reference(Turns):
             return told
         self.seen[key] = now
         self.taken += 1
+        event = msgspec.structs.replace(event, time_at=min(event.time_at, now))
         if event.type in REP_EVENTS:
             self.office.hear_rep(event, self.taken, now)
         elif event.type not in CAMPAIGN_EVENTS:

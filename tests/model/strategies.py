@@ -64,8 +64,9 @@ def gaps() -> st.SearchStrategy[Gap]:
 
 def lateness() -> st.SearchStrategy[Late]:
     none = [timedelta(0)] * 6
+    ahead = [-MINUTE, -HOUR]
     spans = [MINUTE, 30 * MINUTE, 2 * HOUR, DAY, 10 * DAY]
-    return st.sampled_from([*none, *spans, "before due", "before due", "at due"])
+    return st.sampled_from([*none, *ahead, *spans, "before due", "before due", "at due"])
 
 
 def profiles() -> st.SearchStrategy[dict[str, Any]]:

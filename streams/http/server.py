@@ -1,0 +1,134 @@
+"""The server: uvicorn, with patience that ends.
+
+uvicorn waits for ever for the head of a request and sets no bound to it; a few
+hundred connections that say nothing would leave no room for anyone else.
+"""
+
+import asyncio
+from typing import ClassVar, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from streams.http.problems import PROBLEM_JSON, Failure
+from streams.http.service import Limits
+
+_KEEP_ALIVE_S: Final = 30
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """One connection: a head must come in time and be of a bearable size."""
+
+    limits: ClassVar[Limits] = Limits()
+    _timer: asyncio.TimerHandle | None = None
+    _head_bytes: int | None = 0
+    """Of the head that is arriving; None while none is."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make room for the connection, or say that there is none."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._refuse(
+                Failure(
+                    503,
+                    "busy",
+                    "Too many connections are open; come back in a moment.",
+                    headers={"Retry-After": "2"},
+                )
+            )
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Look at the head's size before it is parsed."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            # A chunk may bring the body's beginning too: it is let through once.
+            if self._head_bytes - len(data) > self.limits.head_bytes:
+                self._refuse(
+                    Failure(
+                        431,
+                        "head_too_large",
+                        f"The request's head takes more than {self.limits.head_bytes} bytes; send "
+                        "fewer or shorter headers.",
+                    )
+                )
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request has come."""
+        super().on_message_begin()
+        if self._head_bytes is None:
+            self._head_bytes = 0
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._stop_waiting()
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as everything else is answered that can't be taken."""
+        self._refuse(Failure(400, "unreadable_request", f"{msg} Send HTTP/1.1."))
+
+    def _await_head(self) -> None:
+        self._timer = self.loop.call_later(self.limits.head_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self._head_bytes:
+            detail = f"The request's head did not arrive within {self.limits.head_s:g} seconds."
+            self._refuse(Failure(408, "request_timeout", detail))
+        else:
+            self.transport.close()
+
+    def _refuse(self, failure: Failure) -> None:
+        """Answer without the application, and close."""
+        self._stop_waiting()
+        body = failure.body()
+        headers = {
+            **failure.headers,
+            "content-type": PROBLEM_JSON,
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        status = STATUS_LINE[failure.status]
+        self.transport.write(b"".join([status, head.encode(), b"\r\n", body]))
+        self.transport.close()
+
+
+def server_config(
+    app: ASGIApp, limits: Limits, *, host: str = "127.0.0.1", port: int = 8080, stop_s: float = 10.0
+) -> uvicorn.Config:
+    """How uvicorn is to serve `app`; it takes `stop_s` seconds (rounded) at most to stop.
+
+    Whoever stops it ends `News` too: those who follow decisions leave then.
+    """
+    protocol = type("Protocol", (PatientProtocol,), {"limits": limits})
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(stop_s)),
+    )
