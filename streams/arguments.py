@@ -33,6 +33,11 @@ def read_agreement(file: Path) -> "Agreement":
 
     A file that can't be read at all is bad input: exit 2.
     """
+    return read_agreement_text(file)[1]
+
+
+def read_agreement_text(file: Path) -> "tuple[bytes, Agreement]":
+    """The file's bytes as well as the agreement in them; ends the command as `read_agreement`."""
     from rules.loading import load_agreement
 
     try:
@@ -45,7 +50,7 @@ def read_agreement(file: Path) -> "Agreement":
             click.echo(str(diagnostic), err=True)
         click.echo(f"{file} can't be used until its errors are mended.", err=True)
         raise click.exceptions.Exit(1)
-    return loaded.agreement
+    return raw, loaded.agreement
 
 
 def read_settings(**flags: Any) -> "Settings":

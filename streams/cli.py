@@ -30,6 +30,10 @@ class CommandEntry:
 
 
 COMMANDS: Final[dict[str, CommandEntry]] = {
+    "up": CommandEntry(
+        "streams.commands.up", "Run the service: events in over HTTP, decisions out."
+    ),
+    "send": CommandEntry("streams.commands.send", "Send events to the running service."),
     "check": CommandEntry("streams.commands.check", "Report every fault of an agreement at once."),
     "due": CommandEntry(
         "streams.commands.due",
@@ -41,6 +45,13 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "import": CommandEntry(
         "streams.commands.import_events", "Turn a CRM's CSV export into events."
     ),
+    "dead-letters": CommandEntry(
+        "streams.commands.dead_letters", "See what could not be taken, and send it again."
+    ),
+    "backup": CommandEntry(
+        "streams.commands.backup", "Copy the store to a file, also while the service runs."
+    ),
+    "restore": CommandEntry("streams.commands.restore", "Put a backup in the place of the store."),
     "replay": CommandEntry("streams.commands.replay", "Turn a file of events into decisions."),
     "demo": CommandEntry(
         "streams.demo", "Show the product at work on an invented month of leads.", hidden=True

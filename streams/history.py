@@ -96,7 +96,7 @@ class History:
                 self._take()
 
     def finish(self) -> None:
-        """Take what is left, let the clock run on to the present, and put the agreement in force."""
+        """Take what is left, run the clock on to the present, and put the agreement in force."""
         self._take()
         loop = self._started(self.now)
         self._work(loop, self.now)

@@ -18,12 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import uvicorn
+
 from rules.agreement import Agreement
 from rules.decisions import Decision
 from streams.clock import LogClock, steady_s
 from streams.http.app import create_app
 from streams.http.news import News
-from streams.http.server import Server, make_server
+from streams.http.server import server_config
 from streams.http.service import Access, Limits, Reader
 from streams.listening import Stopping, bind
 from streams.logs import log
@@ -95,38 +97,159 @@ class Hooks:
     """Makes the clock, given the log's newest stamp."""
 
 
+def run(settings: Settings, agreement: tuple[bytes, Agreement] | None, hooks: Hooks) -> bool:
+    """Run the service until it is told to stop; whether nothing failed.
+
+    `agreement`, its text and what was read from it, is put in force; with None
+    the one that is goes on. Raises `ListenError`, `StorageError` or
+    `NoAgreementError` when it can't start. In the main thread only.
+    """
+    stopping = Stopping()
+    with stopping.heard(), contextlib.closing(bind(settings.listen)) as sock:
+        database = Database(settings.store)
+        host = _Host(settings, hooks, stopping, database)
+        try:
+            host.run(agreement, sock)
+        finally:
+            # A writer that is at work still keeps its connection; the system closes it in a moment.
+            if not host.writer_left:
+                database.close(in_order=not host.failed)
+    return not host.failed
+
+
 class _Host:
     """Holds the parts of the one process together, and notes whether one of them failed."""
 
-    def __init__(self, settings: Settings, hooks: Hooks, stopping: Stopping) -> None:
-        self.settings, self.hooks, self.stopping = settings, hooks, stopping
+    def __init__(
+        self, settings: Settings, hooks: Hooks, stopping: Stopping, database: Database
+    ) -> None:
+        self._settings, self._hooks = settings, hooks
+        self._stopping, self._database = stopping, database
         self.failed = False
+        self.writer_left = False
 
     def run(self, agreement: tuple[bytes, Agreement] | None, sock: socket.socket) -> None:
-        """The whole life of the service on an address that it has."""
-        store = self.settings.store
-        database = Database(store)
-        whole = False
+        """Everything between the store's opening and its closing."""
+        database, store = self._database, self._settings.store
+        clock, news = self._hooks.clock(database.log.newest_stamp()), News()
+
+        def told(decisions: Sequence[Decision]) -> None:
+            news.tell()
+            self._hooks.told(decisions)
+
+        writer = Writer(database.reopen, clock, told=told)
+        _put_in_force(writer, agreement, store)
+        with SqliteReader(store) as reader, self._failures_heard():
+            service = Embedded(writer, reader, news, clock.now())
+            writer.start()
+            if database.check_beside:
+                threading.Thread(target=self._check, name="check", daemon=True).start()
+            asked_s = [steady_s()]
+            try:
+                self._serve(service, writer, sock, reader.lead_count(), asked_s)
+            finally:
+                self._finish(writer, asked_s[0])
+
+    def _serve(
+        self, service: Embedded, writer: Writer, sock: socket.socket, leads: int,
+        asked_s: list[float],
+    ) -> None:  # fmt: skip
+        """Answer requests until somebody asks to stop; `asked_s` is when that was."""
+        settings = self._settings
+        bound = Listen(settings.listen.host, sock.getsockname()[1])
+        app = create_app(service, access(settings), Limits())
+        server = _Server(
+            server_config(
+                app, Limits(), host=bound.host, port=bound.port,
+                stop_s=settings.stop_s * _FOR_CLIENTS,
+            )
+        )  # fmt: skip
+
+        def stop() -> None:
+            asked_s[0] = steady_s()
+            server.should_exit = True
+            service.news.end()
+
+        async def serve() -> None:
+            self._stopping.call(stop)
+            loop = asyncio.get_running_loop()
+            serving = asyncio.create_task(server.serve(sockets=[sock]))
+            while not server.started and not serving.done():
+                await asyncio.sleep(_POLL_S)
+            if server.started:
+                url = bound.url()
+                self._hooks.ready(
+                    Running(
+                        url, service.agreement, leads, settings.store, writer, self._stopping, loop
+                    )
+                )
+            await serving
+
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(serve())
+
+    def _finish(self, writer: Writer, asked_s: float) -> None:
+        """Let the writer end within what is left of the time."""
+        left_s = max(0.1, self._settings.stop_s - (steady_s() - asked_s))
+        self.writer_left = not writer.stop(left_s)
+        if self.writer_left:
+            log().warning("stopped_late", behind=writer.health().behind)
+        else:
+            log().info("stopped")
+
+    def _check(self) -> None:
+        """Look through a large file beside the service; end the service if it is damaged."""
+        store = self._settings.store
         try:
-            clock = self.hooks.clock(database.log.newest_stamp())
-            news = News()
+            with contextlib.closing(open_reader(store)) as connection:
+                integrity.check(connection, store)
+        except StorageError as error:
+            log().error("storage_failed", problem=str(error))
+            self.failed = True
+            self._stopping.ask()
 
-            def told(decisions: Sequence[Decision]) -> None:
-                news.tell()
-                self.hooks.told(decisions)
+    @contextlib.contextmanager
+    def _failures_heard(self) -> Iterator[None]:
+        """An error that nobody expected, in a thread of ours, is logged and ends the service."""
 
-            writer = Writer(database.reopen, clock, told=told)
-            put_in_force(writer, agreement, store)
-            with SqliteReader(store) as reader, self._watched(database):
-                service = Embedded(writer, reader, news, clock.now())
-                writer.start()
-                server = self._server(service)
-                since_s = [0.0]
-                try:
-                    self._serve(server, service, sock, reader, writer)
-                finally:
-                    whole = self._finish(writer)
+        def hear(args: threading.ExceptHookArgs) -> None:
+            error = args.exc_value
+            log().error("failed", exc_info=error, thread=args.thread and args.thread.name)
+            self.failed = True
+            self._stopping.ask()
+
+        before, threading.excepthook = threading.excepthook, hear
+        try:
+            yield
         finally:
-            database.close(in_order=whole and not self.failed)
+            threading.excepthook = before
 
 
+def access(settings: Settings) -> Access:
+    """Who may ask: beyond loopback whoever bears the token, on it whoever uses a known name."""
+    token = settings.token.get_secret_value() if settings.token is not None else None
+    if settings.listen.loopback or settings.hosts:
+        return Access(token, (*settings.hosts, settings.listen.host))
+    return Access(token, None)
+
+
+def _put_in_force(writer: Writer, agreement: tuple[bytes, Agreement] | None, store: Path) -> None:
+    was = writer.agreement
+    if agreement is not None:
+        text, new = agreement
+        writer.activate(text, new.digest)
+        if was is None or was.digest != new.digest:
+            log().info("agreement_activated", agreement=new.source, digest=new.digest[:12])
+    elif was is None:
+        raise NoAgreementError(
+            f"{store} holds no agreement yet. Name its file with --agreement or BATON_AGREEMENT."
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with its own handling of signals left out: `Stopping` sees to them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing."""
+        yield

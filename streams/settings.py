@@ -39,6 +39,11 @@ class Listen(NamedTuple):
         except ValueError:
             return False
 
+    def url(self) -> str:
+        """Where a client on this machine finds what listens here."""
+        host = "127.0.0.1" if self.host in (_ALL_ADDRESSES, "::") else self.host
+        return f"http://{Listen(host, self.port)}"
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -134,10 +139,7 @@ class Settings(BaseSettings):
 
     def service_url(self) -> str:
         """Where a client on this machine finds the service."""
-        if self.url is not None:
-            return self.url
-        host = "127.0.0.1" if self.listen.host in (_ALL_ADDRESSES, "::") else self.listen.host
-        return f"http://{Listen(host, self.listen.port)}"
+        return self.url if self.url is not None else self.listen.url()
 
 
 WRITE: Final[Mapping[str, str]] = {

@@ -108,6 +108,11 @@ class SqliteReader:
         rows = self._rows("SELECT text FROM agreements WHERE digest = ?", (digest,))
         return rows[0][0] if rows else None
 
+    def lead_count(self) -> int:
+        """How many leads there are; none is ever deleted, so they need not be counted."""
+        count: int = self._rows("SELECT coalesce(max(number), 0) FROM leads", ())[0][0]
+        return count
+
     def events_of(self, subject: str, after: int, limit: int) -> list[Record]:
         """Records of events about `subject` with offsets above `after`, in order."""
         rows = self._rows(
