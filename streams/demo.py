@@ -202,7 +202,7 @@ def _summarise(console: "Console", tally: Tally, agreement: "Agreement") -> None
 
 
 def _what_next(console: "Console", agreement: Path, lead: str) -> None:
-    baton = Path(sys.argv[0])
+    baton = Path(sys.argv[0]).absolute()
     name = str(baton.relative_to(Path.cwd())) if baton.is_relative_to(Path.cwd()) else "baton"
     console.print(
         f"\nThese events are in {FEED_FILE}. Try next:\n"

@@ -18,24 +18,61 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.argument("lead")
-@agreement_option("The agreement by which the events are judged.")
-@click.option("--until", "until_at", type=Instant(), help="Let the clock run on to this instant.")
+@click.option(
+    "--agreement",
+    "agreement_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With EVENTS.jsonl: the agreement by which its events are judged.",
+)
+@click.option(
+    "--store", type=click.Path(dir_okay=False, path_type=Path), help="Instead of BATON_STORE."
+)
+@click.option("--at", "at", type=Instant(), help="Tell the story up to this instant.")
+@click.option(
+    "--until", "until_at", type=Instant(), help="With EVENTS.jsonl: let the clock run on to this."
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.argument("events", type=click.File("rb"), metavar="EVENTS.jsonl")
+@click.argument("events", type=click.File("rb"), metavar="[EVENTS.jsonl]", required=False)
 def command(
-    lead: str, agreement_file: Path, until_at: datetime | None, as_json: bool, events: BinaryIO
+    lead: str,
+    agreement_file: Path | None,
+    store: Path | None,
+    at: datetime | None,
+    until_at: datetime | None,
+    as_json: bool,
+    events: BinaryIO | None,
 ) -> None:
     """Tell everything that was decided about a lead, and why.
 
-    Replays the file and tells the lead's whole story: every event, every
-    decision with its reasons, the arithmetic of points, how deadlines came
-    about, and where the lead stands at the end.
+    Tells the lead's whole story: every event, every decision with its reasons,
+    the arithmetic of points, how deadlines came about, and where the lead stands
+    at the end. It is read from the service's store, also while the service runs;
+    with EVENTS.jsonl, from that file, which is replayed with --agreement.
     """
+    if events is None:
+        if agreement_file is not None or until_at is not None:
+            raise click.UsageError(
+                "--agreement and --until are for a file of events: name it after the lead. "
+                "The store knows its own agreement; --at tells of an earlier instant."
+            )
+        _from_store(lead, store, at, as_json)
+        return
+    if agreement_file is None:
+        raise click.UsageError("A file of events needs an agreement: say --agreement A.yaml.")
+    if store is not None or (at is not None and until_at is not None):
+        raise click.UsageError("With a file of events, --store and --at with --until say nothing.")
+    _from_file(lead, agreement_file, at, until_at, as_json, events)
+
+
+def _from_file(
+    lead: str, agreement_file: Path, at: datetime | None, until_at: datetime | None,
+    as_json: bool, events: BinaryIO,
+) -> None:  # fmt: skip
     from streams.engine import Engine
 
     agreement = read_agreement(agreement_file)
     engine = Engine(agreement)
-    story, refused = _story(engine, lead, events, until_at)
+    story, refused = _story(engine, lead, events, until_at, at)
     if refused:
         click.echo(
             f"{refused} line{'' if refused == 1 else 's'} of the file could not be taken; "
@@ -45,14 +82,49 @@ def command(
     if lead not in engine.leads:
         raise click.UsageError(_unknown(lead, engine))
     sections = _standing(engine, lead)
+    assert engine.now is not None
     if as_json:
-        _print_json(story, sections, engine)
+        source = agreement.source
+        _print_json(story, sections, engine.now, lambda decision: encode(decision, source))
     else:
-        _print(story, sections, engine, lead)
+        _print(story, sections, agreement, engine.now, lead)
+
+
+def _from_store(lead: str, store: Path | None, at: datetime | None, as_json: bool) -> None:
+    from rules.wording import printable
+    from streams import clock
+    from streams.recorded import tell
+    from streams.sqlite.reading import SqliteReader
+    from streams.storage import StorageError
+
+    path = read_settings(store=store).store
+    open_or_refuse(path).close()
+    try:
+        with SqliteReader(path) as reader:
+            told = tell(reader, lead, at, clock.now())
+    except StorageError as error:
+        refuse(str(error))
+    if told is None:
+        when = " up to then" if at is not None else ""
+        refuse(f"Nothing is known about lead '{printable(lead)}' in {path}{when}.")
+    if told.sections is None:
+        click.echo(
+            "Where it stood then can't be told any more: the log's beginning has been removed.",
+            err=True,
+        )
+    sections = told.sections or ()
+    if as_json:
+        _print_json(told.story, sections, told.at, lambda decision: told.bodies[decision.sequence])
+    else:
+        _print(told.story, sections, told.agreement, told.at, lead)
 
 
 def _story(
-    engine: "Engine", lead: str, events: BinaryIO, until_at: datetime | None
+    engine: "Engine",
+    lead: str,
+    events: BinaryIO,
+    until_at: datetime | None,
+    at: datetime | None,
 ) -> tuple[list["Event | Decision"], int]:
     """The lead's events and decisions in order, and how many lines were refused."""
     from streams.engine import Seen
@@ -64,6 +136,8 @@ def _story(
     seen = Seen()
     refused = 0
     for each in replay(engine, read_lines(events)):
+        if at is not None and engine.now is not None and engine.now > at:
+            XX
         if isinstance(each, DeadLetter):
             refused += 1
             continue
