@@ -91,6 +91,9 @@ class Loop:
                     continue
             if record is None:
                 more = False
+            elif record.agreement is not None and decisions:
+                # A commit's decisions are all of one agreement: the next slice changes it.
+                break
             else:
                 self._take(record, decisions, letters)
         if decisions or letters or self.offset != was_at or self._moved(was_now):
@@ -134,10 +137,20 @@ class Loop:
             self._processor.switch(agreement)
 
     def _commit(self, decisions: list[Decision], letters: list[DeadLetter]) -> None:
-        now = self.now
+        now, agreement = self.now, self.agreement
         assert now is not None
-        changed = self._states.changed()
-        self._store.commit(Commit(self.offset, now, changed, decisions, self._digest, letters))
+        assert agreement is not None
+        self._store.commit(
+            Commit(
+                self.offset,
+                now,
+                self._states.changed(),
+                decisions,
+                self._digest,
+                letters,
+                agreement.source,
+            )
+        )
         self._states.committed()
 
 

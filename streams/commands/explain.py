@@ -1,15 +1,16 @@
 """`baton explain`: everything that was decided about a lead, and why (contract, section 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streams.arguments import Instant, agreement_option, read_agreement
+from streams.arguments import Instant, open_or_refuse, read_agreement, read_settings, refuse
 
 if TYPE_CHECKING:
+    from rules.agreement import Agreement
     from rules.decisions import Decision
     from rules.events import Event
     from rules.lead.standing import Section
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 @click.option(
     "--store", type=click.Path(dir_okay=False, path_type=Path), help="Instead of BATON_STORE."
 )
-@click.option("--at", "at", type=Instant(), help="Tell the story up to this instant.")
+@click.option(
+    "--at",
+    "at",
+    type=Instant(),
+    help="Tell the story up to this instant, and where the lead stood then.",
+)
 @click.option(
     "--until", "until_at", type=Instant(), help="With EVENTS.jsonl: let the clock run on to this."
 )
@@ -59,20 +65,20 @@ def command(
         return
     if agreement_file is None:
         raise click.UsageError("A file of events needs an agreement: say --agreement A.yaml.")
-    if store is not None or (at is not None and until_at is not None):
-        raise click.UsageError("With a file of events, --store and --at with --until say nothing.")
-    _from_file(lead, agreement_file, at, until_at, as_json, events)
+    if store is not None or at is not None:
+        raise click.UsageError("--store and --at are for the service's store, not for a file.")
+    _from_file(lead, agreement_file, until_at, as_json, events)
 
 
 def _from_file(
-    lead: str, agreement_file: Path, at: datetime | None, until_at: datetime | None,
-    as_json: bool, events: BinaryIO,
-) -> None:  # fmt: skip
+    lead: str, agreement_file: Path, until_at: datetime | None, as_json: bool, events: BinaryIO
+) -> None:
+    from streams.codec import encode
     from streams.engine import Engine
 
     agreement = read_agreement(agreement_file)
     engine = Engine(agreement)
-    story, refused = _story(engine, lead, events, until_at, at)
+    story, refused = _story(engine, lead, events, until_at)
     if refused:
         click.echo(
             f"{refused} line{'' if refused == 1 else 's'} of the file could not be taken; "
@@ -120,11 +126,7 @@ def _from_store(lead: str, store: Path | None, at: datetime | None, as_json: boo
 
 
 def _story(
-    engine: "Engine",
-    lead: str,
-    events: BinaryIO,
-    until_at: datetime | None,
-    at: datetime | None,
+    engine: "Engine", lead: str, events: BinaryIO, until_at: datetime | None
 ) -> tuple[list["Event | Decision"], int]:
     """The lead's events and decisions in order, and how many lines were refused."""
     from streams.engine import Seen
@@ -136,8 +138,6 @@ def _story(
     seen = Seen()
     refused = 0
     for each in replay(engine, read_lines(events)):
-        if at is not None and engine.now is not None and engine.now > at:
-            XX
         if isinstance(each, DeadLetter):
             refused += 1
             continue
@@ -177,7 +177,11 @@ def _unknown(lead: str, engine: "Engine") -> str:
 
 
 def _print(
-    story: "list[Event | Decision]", sections: "Sequence[Section]", engine: "Engine", lead: str
+    story: "list[Event | Decision]",
+    sections: "Sequence[Section]",
+    agreement: "Agreement",
+    at: datetime,
+    lead: str,
 ) -> None:
     from rich.console import Console
 
@@ -185,26 +189,28 @@ def _print(
     from rules.wording import moment, printable
 
     console = Console(highlight=False, markup=False, emoji=False)
-    agreement = engine.book.agreement
-    assert engine.now is not None
     tell(console, agreement, story, [])
-    when = moment(engine.now, agreement.timezone)
+    if not sections:
+        return
+    when = moment(at, agreement.timezone)
     console.print(f"\nWhere {printable(lead)} stands on {when}", style="bold", soft_wrap=True)
     tell(console, agreement, [], [(each.title, each.lines) for each in sections])
 
 
 def _print_json(
-    story: "list[Event | Decision]", sections: "Sequence[Section]", engine: "Engine"
+    story: "list[Event | Decision]",
+    sections: "Sequence[Section]",
+    at: datetime,
+    body_of: "Callable[[Decision], bytes]",
 ) -> None:
     import msgspec
 
     from rules.events import Event
-    from streams.codec import encode, encode_event
+    from streams.codec import encode_event
 
-    source = engine.book.agreement.source
     told = [
-        msgspec.Raw(encode_event(each) if isinstance(each, Event) else encode(each, source))
+        msgspec.Raw(encode_event(each) if isinstance(each, Event) else body_of(each))
         for each in story
     ]
     standing = {each.title.lower(): each.lines for each in sections}
-    click.echo(msgspec.json.encode({"story": told, "at": engine.now, "standing": standing}))
+    click.echo(msgspec.json.encode({"story": told, "at": at, "standing": standing}))

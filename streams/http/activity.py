@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +15,7 @@ from rules.admission import admit
 from rules.agreement import Agreement
 from streams.codec import MAX_AHEAD, decode
 from streams.envelope_faults import MAX_NAME, ahead
-from streams.http.binding import BATCHED, Mode, batch, binary, mode_of, without_stamp
+from streams.http.binding import BATCHED, Batch, Mode, batch, binary, mode_of, without_stamp
 from streams.http.body import Arriving, BodyReader, ClientLeft, answer_failure
 from streams.http.problems import Failure, RefusedEvent, refused_event, refused_events
 from streams.http.service import Limits, Service
@@ -81,33 +80,31 @@ class Intake:
             ) from None
         return Stored(len(records), len(events) - len(records))
 
-    def _events(self, mode: Mode, request: Request, body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    def _events(self, mode: Mode, request: Request, body: bytes) -> Batch:
         """The bytes of each event of the request."""
         if mode is Mode.STRUCTURED:
-            return (body,)
+            return Batch((body,))
         if mode is Mode.BINARY:
             event = binary(request.headers, body)
             if isinstance(event, Refusal):
                 raise refused_events([refused_event(0, request.headers.get("ce-id"), event)])
-            return (event,)
-        events = batch(body)
-        if isinstance(events, Refusal):
-            raise Failure(HTTPStatus.BAD_REQUEST, events.reason, events.sentence)
-        if len(events) > self._limits.events:
+            return Batch((event,))
+        found = batch(body)
+        if len(found.events) > self._limits.events:
             raise Failure(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too_many_events",
-                f"The batch holds {len(events)} events; send at most {self._limits.events} as "
-                f"one {BATCHED}.",
+                f"The batch holds {len(found.events)} events; send at most {self._limits.events} "
+                f"as one {BATCHED}.",
             )
-        return events
+        return found
 
-    async def _accepted(self, events: Iterable[bytes | msgspec.Raw]) -> list[Accepted]:
+    async def _accepted(self, found: Batch) -> list[Accepted]:
         """Decode and admit all events; raises `Failure` that names each that can't be taken."""
         accepted: list[Accepted] = []
         refused: list[RefusedEvent] = []
         agreement, now = self._service.agreement, self._service.now()
-        for index, raw in enumerate(events):
+        for index, raw in enumerate(found.events):
             body = without_stamp(bytes(raw))
             taken = _judged(agreement, now, index, body)
             if isinstance(taken, Accepted):
@@ -118,6 +115,8 @@ class Intake:
                 await asyncio.sleep(0)
         if refused:
             raise refused_events(refused)
+        if found.broken is not None:
+            raise Failure(HTTPStatus.BAD_REQUEST, found.broken.reason, found.broken.sentence)
         return accepted
 
 

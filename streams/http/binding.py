@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -100,20 +100,30 @@ def without_stamp(event: bytes) -> bytes:
     return msgspec.json.encode(attributes)
 
 
-def batch(body: bytes) -> Sequence[bytes | msgspec.Raw] | Refusal:
-    """The bytes of each event of a batch, or why the body is no list.
+class Batch(NamedTuple):
+    """The bytes of each event of a batch.
 
-    Where one event is malformed, the events before it come as they are, and what
-    is left of the body from there on as one more, so that it can be named.
+    `broken` says that the body as a whole is no JSON: the events are then those
+    that can be told apart, to name the one at fault, and none is to be taken.
     """
+
+    events: Sequence[bytes | msgspec.Raw]
+    broken: Refusal | None = None
+
+
+def batch(body: bytes) -> Batch:
+    """The events of a body that is to be a list of them."""
     try:
-        return _split(body)
+        return Batch(_split(body))
     except msgspec.ValidationError:
-        return Refusal("malformed_json", f"A body of type {BATCHED} is a list of events: [ … ].")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return list(_elements(body)) or Refusal(
-            "malformed_json", f"The body is not valid JSON; {BATCHED} is a list of events: [ … ]."
-        )
+        return Batch((), _no_list(f"{BATCHED} is a list of events"))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        found = _elements(body)
+        return Batch(list(found), _no_list(f"it is not valid JSON ({error})"))
+
+
+def _no_list(why: str) -> Refusal:
+    return Refusal("malformed_json", f"The body can't be read: {why}; send a list, [ … ].")
 
 
 def _elements(body: bytes) -> Iterator[bytes]:

@@ -102,7 +102,7 @@ class Failure(Exception):  # noqa: N818 (it is an answer)
         self.headers = dict(headers or {})
         self.problem = Problem(
             type=f"urn:baton:problem:{code}",
-            title=REFUSED_TITLE if events else TITLES[code],
+            title=REFUSED_TITLE if events else TITLES.get(code, REFUSED_TITLE),
             status=status,
             detail=detail,
             refused=len(events),

@@ -187,9 +187,23 @@ def test_a_long_list_of_refusals_is_cut(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"nope", b"{}", b'{"a": [1]}', b'"text"', b"[", b"null", b"\xff\xfe", b"[" * 200_000],
+    [
+        b"",
+        b"nope",
+        b"{}",
+        b'{"a": [1]}',
+        b'"text"',
+        b"[",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b"[@] [@]",
+        b"[@, @",
+        b"[@]]",
+    ],
 )
 def test_a_batch_that_is_no_list_is_refused(client: Client, service: StandIn, body: bytes) -> None:
+    body = body.replace(b"@", json.dumps(event()).encode())
     answer = client("POST", "/events", content=body, headers=BATCHED)
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -200,10 +214,8 @@ def test_a_batch_that_is_no_list_is_refused(client: Client, service: StandIn, bo
     ("body", "index", "reason"),
     [
         (b"[@, @, {nope}, @]", 2, "malformed_json"),
-        (b"[@, @", 1, "malformed_json"),
         (b"[@, ]", 1, "malformed_json"),
         (b"[@ @]", 0, "malformed_json"),
-        (b"[@] [@]", 0, "malformed_json"),
         (b'[@, {"a": NaN}, @]', 1, "missing_attribute"),
         (b'[@, "\xff", @]', 1, "not_unicode"),
         (b"[@, " + b"[" * 3_000 + b"]" * 3_000 + b"]", 1, "too_deep"),
