@@ -238,6 +238,8 @@ def _nothing_left(turn: Turn, was_by: TemperatureSource | None) -> tuple[str, ..
     """Why nobody has an opinion any more: what ended of the source that had one."""
     rules, lead = turn.book.agreement.temperature, turn.lead
     assert rules is not None
+    if turn.ended is not None:
+        return ("a new cycle starts: what was known before no longer counts",)
     if was_by == "horizon":
         stated = lead.cycle.horizon
         if stated is None:

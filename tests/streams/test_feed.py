@@ -10,8 +10,7 @@ import pytest
 from rules.agreement import Agreement
 from rules.decisions import Assigned, Decision, Recycled
 from rules.events import LISTED_EVENTS, REP_EVENTS, Event, is_touch
-from streams.codec import decode
-from streams.codec import encode_event
+from streams.codec import decode, encode_event
 from streams.feed import Feed
 
 START_AT = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
