@@ -65,13 +65,18 @@ def event_line(event: Event, zone: ZoneInfo, people: Mapping[str, Person]) -> st
 
     It stands at the time at which the log took it, and says so where that was later.
     """
-    known_at = event.received_at or event.time_at
+    known_at = shown_at(event)
     details = _details(event.data, {key: person.name for key, person in people.items()})
     shown = f" ({', '.join(details)})" if details else ""
     if known_at - event.time_at >= _WORTH_SAYING:
         shown += f", reported late: it was at {_due(event.time_at, known_at, zone)}"
     what = printable(event.type).replace(".", " ").replace("_", " ")
     return f"{stamp(known_at, zone)}  {lead_column(event.subject)}  · {what}{shown}"
+
+
+def shown_at(each: Event | Decision) -> datetime:
+    """The instant at which a line stands: of an event, when the log took it."""
+    return (each.received_at or each.time_at) if isinstance(each, Event) else each.time_at
 
 
 def _details(data: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
@@ -149,7 +154,7 @@ def _promise(decision: Decision, zone: ZoneInfo, names: Mapping[str, str]) -> st
             late = data.due is not None and data.met_at >= data.due
             how = "kept late" if late else "kept"
             who = _clause(data.clause, data.owner, names)
-            return f"promise {how}, {who}: after {span(data.working_s)} of working time"
+            return f"promise {how}, {who}: after {span(data.working_s)}"
         case Breached():
             return _breached(data, decision.time_at, zone, names)
         case Escalated():
@@ -184,7 +189,8 @@ def _breached(data: Breached, made_at: datetime, zone: ZoneInfo, names: Mapping[
     who = _clause(data.clause, data.owner, names)
     if data.kind == "late":
         due = f"was due {_due(data.due, made_at, zone)}" if data.due else "is late"
-        return f"promise broken, {who}: {due}, {_tries(data.attempts)} so far"
+        tried = f", {_tries(data.attempts)} so far" if data.attempts else ""
+        return f"promise broken, {who}: {due}{tried}"
     bound = "at least" if data.kind == "too_few_attempts" else "at most"
     what = f"by {printable(data.channel)}" if data.channel else "in all"
     return f"promise broken, {who}: {_tries(data.attempts)} {what}, {bound} {data.limit} promised"

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alerts.console import STYLES
-from alerts.lines import event_line, headline, stamp, tone
+from alerts.lines import event_line, headline, shown_at, stamp, tone
 from rules.agreement import Agreement
 from rules.decisions import Decision
 from rules.events import Event
@@ -24,9 +24,16 @@ def tell(
     story: Iterable[Event | Decision],
     sections: Sequence[tuple[str, Sequence[str]]],
 ) -> None:
-    """Print events and decisions in order, every decision with all its reasons, then `sections`."""
+    """Print events and decisions in order, every decision with all its reasons, then `sections`.
+
+    Lines bear no year, so where it changes the new one is a line of its own.
+    """
     zone, people = agreement.timezone, agreement.people
+    year: int | None = None
     for each in story:
+        before, year = year, shown_at(each).astimezone(zone).year
+        if before not in (None, year):
+            _print(console, str(year), "bold")
         if isinstance(each, Event):
             _print(console, event_line(each, zone, people), "cyan")
             continue

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -50,9 +51,11 @@ def value_text(value: Any) -> str:
     return printable(str(value))
 
 
+@lru_cache(maxsize=4096)
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """An instant as a person in `zone` reads it: `Mon 2 Mar 2026 09:15`."""
-    # Written out, because strftime takes ten times as long and every decision says when.
+    # Written out and remembered: strftime takes ten times as long, every decision says when,
+    # and mostly it is the same moment as the decision before.
     local = at.astimezone(zone)
     day, month = _DAYS[local.weekday()], _MONTHS[local.month - 1]
     seconds = f":{local.second:02}" if local.second else ""

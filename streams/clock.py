@@ -56,6 +56,10 @@ class LogClock:
         self._at += timedelta(seconds=max(-most_s, min(most_s, off_s)))
         return self._at
 
+    def not_before(self, at: datetime) -> None:
+        """Go on from `at` if that is later: so far the log's time has been lived through."""
+        self._at = max(self._at, at)
+
     def off_s(self) -> float:
         """By how many seconds the wall clock is ahead of the log's time."""
         return (self._wall() - self._at).total_seconds()

@@ -81,9 +81,9 @@ def _event(envelope: dict[str, Any]) -> Event | Refusal:
         return too_deep_or_not_finite({**envelope, "data": data})
     event_id, source = envelope["id"], envelope["source"]
     event_type, subject = envelope["type"], envelope["subject"]
-    # What is printable and without a space is fit, and is what nearly every name is.
+    # Printable ASCII without a space is fit, and is what nearly every name is.
     names = event_id + source + event_type + subject
-    if " " in names or not names.isprintable():
+    if " " in names or not (names.isascii() and names.isprintable()):
         refusal = unfit_name(envelope)
         if refusal is not None:
             return refusal
@@ -194,7 +194,7 @@ def decision_id(decision: Decision) -> str:
     # None of the four can hold a NUL, so that no two decisions are spelled alike.
     named = (
         f"{decision.subject}\0{decision.sequence}\0{decision.data.TYPE}"
-        f"\0{decision.time_at.isoformat()}"
+        f"\0{decision.time_at.timestamp()}"
     )
     return blake2b(named.encode(), digest_size=12).hexdigest()
 

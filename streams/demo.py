@@ -1,17 +1,19 @@
-"""`baton demo`: an invented month of leads, replayed with an agreement as it goes by.
+"""`baton demo`: the service at work on an invented month of leads, which ends in the present.
 
-Virtual time runs a few days a second on a terminal and at once elsewhere. The
-feed is kept as a file, so that `baton explain` and `baton replay` can be tried
-on it.
+The feed is planned from a seed. On a terminal a few days go by in a second, and
+elsewhere all at once; then the service goes on in real time. The feed is kept as a
+file as well, so that `baton replay` can be tried on it.
 """
 
 import os
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -22,7 +24,7 @@ from rules.decisions import Assigned, Breached, Decision, Met, Retracted, StageC
 from rules.events import Event
 from rules.vocabulary import STAGES, Stage
 from rules.wording import printable
-from streams.arguments import read_agreement
+from streams.arguments import read_agreement_text, read_settings, refuse
 from streams.codec import encode_event
 from streams.feed import Feed
 
@@ -30,14 +32,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rules.agreement import Agreement
+    from streams.demo_clock import DemoClock, ServedEngine
+    from streams.running import Running
+    from streams.settings import Settings
 
 SPEED: Final = "BATON_DEMO_SPEED"
 SEED: Final = 11
 LEADS: Final = 30
 DAYS: Final = 42
-START_AT: Final = datetime(2026, 2, 28, 23, 0, tzinfo=UTC)
-"""Midnight of Sunday 1 March 2026 in Rome; the hour changes on the 29th."""
-FEED_FILE: Final = Path("build/demo/events.jsonl")
+DIRECTORY: Final = Path("build/demo")
 _STEP: Final = timedelta(minutes=10)
 """How soon the invented people see what time alone decided."""
 _PAUSE_S: Final = 0.06
@@ -105,9 +108,11 @@ class Screen:
             time.sleep(_PAUSE_S / self.speed)
 
 
-def perform(engine: Decides, feed: Feed, end_at: datetime) -> Iterator[Event | Decision]:
+def perform(
+    engine: Decides, feed: Feed, start_at: datetime, end_at: datetime
+) -> Iterator[Event | Decision]:
     """Every event of the feed and every decision up to `end_at`, in order, as it happens."""
-    now = START_AT
+    now = start_at
     while now < end_at:
         event_at = feed.next_at()
         if event_at is not None and event_at <= now + _STEP:
@@ -124,6 +129,82 @@ def perform(engine: Decides, feed: Feed, end_at: datetime) -> Iterator[Event | D
             yield decision
 
 
+@dataclass(slots=True)
+class Play:
+    """The month as it is played to the service, in a thread of its own."""
+
+    screen: Screen
+    feed: Feed
+    clock: "DemoClock"
+    start_at: datetime
+    directory: Path
+    agreement_path: Path
+    once: bool
+    """Stop the service when the month is over."""
+    tally: Tally = field(default_factory=Tally)
+    engine: "ServedEngine | None" = None
+    live: bool = False
+    unseen: OSError | None = None
+    """Why lines can't be shown any more."""
+    stop: Callable[[], object] = lambda: None
+
+    def told(self, decisions: Sequence[Decision]) -> None:
+        """Hear of decisions, from the writer's thread: later ones are shown as they come."""
+        if self.engine is not None and not self.live:
+            self.engine.tell(decisions)
+        elif self.live and self.unseen is None:
+            try:
+                for decision in decisions:
+                    self.screen.show(decision)
+            except OSError as error:
+                self._end(error)
+
+    def begin(self, running: "Running") -> None:
+        """The service answers: say where, and begin to play."""
+        from streams.demo_clock import ServedEngine
+
+        _introduce(self.screen.console, running, self.agreement_path)
+        self.engine = ServedEngine(running.writer, self.clock, running.loop)
+        self.stop = running.stopping.ask
+        threading.Thread(target=self._run, args=(running,), name="demo", daemon=True).start()
+
+    def _end(self, error: OSError) -> None:
+        self.unseen = error
+        self.stop()
+
+    def _run(self, running: "Running") -> None:
+        try:
+            self._play(running)
+        except OSError as error:
+            self._end(error)
+
+    def _play(self, running: "Running") -> None:
+        from streams import clock
+
+        engine = self.engine
+        assert engine is not None
+        end_at = clock.now()
+        with (self.directory / "events.jsonl").open("wb") as kept:
+            for each in perform(engine, self.feed, self.start_at, end_at):
+                if running.stopping.asked:
+                    return
+                if isinstance(each, Event):
+                    kept.write(encode_event(each) + b"\n")
+                else:
+                    self.tally.take(each)
+                self.screen.show(each)
+        _summarise(self.screen.console, self.tally, running.agreement)
+        self.live = True
+        self.screen.speed = 0
+        self.clock.go_live()
+        told = self.tally.told
+        lead = max(told, key=lambda each: told[each], default="lead-01")
+        if self.once:
+            running.stopping.ask()
+        else:
+            _what_next(self.screen.console, running, self.agreement_path, lead)
+
+
 @click.command("demo")
 @click.option(
     "--agreement",
@@ -134,31 +215,75 @@ def perform(engine: Decides, feed: Feed, end_at: datetime) -> Iterator[Event | D
 @click.option(
     "--leads", type=click.IntRange(1, 500), default=LEADS, show_default=True, help="How many leads."
 )
-def command(agreement: Path | None, seed: int, leads: int) -> None:
-    """Show the product at work on an invented month of leads."""
+@click.option("--listen", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080).")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DIRECTORY,
+    show_default=True,
+    help="Where its store and its events are kept; what was there is removed.",
+)
+@click.option("--once", is_flag=True, help="Stop when the month is over.")
+def command(
+    agreement: Path | None,
+    seed: int,
+    leads: int,
+    listen: str | None,
+    directory: Path,
+    once: bool,
+) -> None:
+    """Show the service at work on an invented month of leads."""
     from rich.console import Console
 
-    from streams.engine import Engine
+    from streams import clock
+    from streams.demo_clock import DemoClock
+    from streams.logs import configure
+    from streams.settings import beyond_loopback_fault
 
     console = Console(highlight=False, markup=False, emoji=False)
     speed = _speed(console)
     path = agreement or _sample()
-    loaded = read_agreement(path)
-    feed = Feed(loaded, seed=seed, leads=leads, start_at=START_AT, days=DAYS)
-    tally = Tally()
+    text, loaded = read_agreement_text(path)
+    store = directory / "baton.db"
+    settings = read_settings(listen=listen, store=store)
+    fault = beyond_loopback_fault(settings)
+    if fault is not None:
+        refuse(fault)
+    configure("warning" if settings.log_level == "info" else settings.log_level, "console")
+    start_at = _start_of_day(clock.now() - timedelta(days=DAYS), loaded)
+    feed = Feed(loaded, seed=seed, leads=leads, start_at=start_at, days=DAYS)
     screen = Screen(console, loaded, speed)
-    name = printable(loaded.name)
-    console.print(f"{name}, version {loaded.version}: {leads} invented leads, {DAYS} days.\n")
-    FEED_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with FEED_FILE.open("wb") as kept:
-        for each in perform(Engine(loaded), feed, START_AT + timedelta(days=DAYS)):
-            if isinstance(each, Event):
-                kept.write(encode_event(each) + b"\n")
-            else:
-                tally.take(each)
-            screen.show(each)
-    _summarise(console, tally, loaded)
-    _what_next(console, path, max(tally.told, key=lambda lead: tally.told[lead], default="lead-01"))
+    play = Play(screen, feed, DemoClock(start_at), start_at, directory, path, once)
+    _serve(settings, (text, loaded), play)
+
+
+def _serve(settings: "Settings", agreement: "tuple[bytes, Agreement]", play: Play) -> None:
+    from streams.clock import LogClock
+    from streams.listening import ListenError
+    from streams.running import Hooks, run
+    from streams.storage import StorageError
+
+    play.directory.mkdir(parents=True, exist_ok=True)
+    hooks = Hooks(
+        ready=play.begin,
+        told=play.told,
+        clock=lambda newest: LogClock(newest, play.clock.now, play.clock.steady_s),
+        fresh=True,
+    )
+    try:
+        well = run(settings, agreement, hooks)
+    except (ListenError, StorageError) as error:
+        refuse(str(error))
+    if play.unseen is not None:
+        raise play.unseen
+    if not well:
+        sys.exit(1)
+
+
+def _start_of_day(at: datetime, agreement: "Agreement") -> datetime:
+    day = at.astimezone(agreement.timezone).date()
+    return datetime.combine(day, time_of_day(), agreement.timezone).astimezone(UTC)
 
 
 def _sample() -> Path:
@@ -201,13 +326,42 @@ def _summarise(console: "Console", tally: Tally, agreement: "Agreement") -> None
     console.print(table)
 
 
-def _what_next(console: "Console", agreement: Path, lead: str) -> None:
-    baton = Path(sys.argv[0]).absolute()
-    name = str(baton.relative_to(Path.cwd())) if baton.is_relative_to(Path.cwd()) else "baton"
+def _introduce(console: "Console", running: "Running", agreement: Path) -> None:
     console.print(
-        f"\nThese events are in {FEED_FILE}. Try next:\n"
-        f"  {name} explain {lead} --agreement {agreement} {FEED_FILE}\n"
-        f"  {name} check {agreement}\n"
-        f"and then change the agreement, for instance `within: 15m` to `5m`, and run it again.",
+        f"baton is up at {running.url}, with {printable(running.agreement.name)}, version "
+        f"{running.agreement.version} ({agreement}).\n"
+        f"{DAYS} invented days go by, up to the present. Meanwhile, in another terminal:\n"
+        f"  {_baton()} explain lead-01 --store {running.store}\n"
+        f"  curl '{running.url}/leads?stage=sql'\n",
         soft_wrap=True,
     )
+
+
+def _what_next(console: "Console", running: "Running", agreement: Path, lead: str) -> None:
+    baton, url, store = _baton(), running.url, running.store
+    console.print(
+        f"\nFrom here on it is the present, and the service goes on. Try next:\n"
+        f"  {baton} explain {lead} --store {store}\n"
+        f"  curl {url}/leads/{lead}\n"
+        f"  {_example(url)}\n"
+        f"  open {url}/docs in a browser\n"
+        f"Then change the agreement, for instance `within: 15m` to `5m`, ask `{baton} check "
+        f"{agreement}`, and run it again. Ctrl-C stops the service.",
+        soft_wrap=True,
+    )
+
+
+def _example(url: str) -> str:
+    """A request for a demonstration by a lead of one's own, as a shell command."""
+    event = (
+        '{"specversion": "1.0", "id": "mine-1", "source": "/shell", "type": "demo.requested", '
+        '"subject": "my-lead", "time": "\'$(date -u +%FT%TZ)\'"}'
+    )
+    header = "content-type: application/cloudevents+json"
+    return f"curl {url}/events -H '{header}' -d '{event}'"
+
+
+def _baton() -> str:
+    """How this program was called, shorter where it can be."""
+    path = Path(sys.argv[0])
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else "baton"

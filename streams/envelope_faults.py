@@ -38,6 +38,8 @@ _NAMES: Final = ("id", "source", "type", "subject")
 _BARRED: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"
 """Zero-width too, but Persian, Indian scripts and emoji are not written without them."""
+_BLANKS: Final = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters and signs by their category that show nothing: fillers, the empty Braille cell."""
 _JSON_TYPE: Final = re.compile(
     r"\s*[a-z]+/(?:[a-z0-9.+_-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.DOTALL
 )
@@ -164,13 +166,14 @@ def unfit_name(envelope: dict[str, Any]) -> Refusal | None:
     """
     for field in _NAMES:
         name: str = envelope[field]
-        if all(each.isspace() or each in _JOINERS for each in name):
+        if all(each.isspace() or each in _JOINERS or each in _BLANKS for each in name):
             return _unfit(field, name, f"is blank; write as text {REQUIRED[field]}.")
         for place, character in enumerate(name, 1):
             if _is_barred(character):
+                kind = "blank" if character in _BLANKS else "control or formatting"
                 why = (
-                    f"has as character {place} (U+{ord(character):04X}) a control or formatting "
-                    "character, which nobody sees; leave it out."
+                    f"has as character {place} (U+{ord(character):04X}) a {kind} character, "
+                    "which nobody sees; leave it out."
                 )
                 return _unfit(field, name, why)
         if field in ("id", "subject") and name != name.strip():
@@ -182,6 +185,8 @@ def unfit_name(envelope: dict[str, Any]) -> Refusal | None:
 def _is_barred(character: str) -> bool:
     if character in _JOINERS:
         return False
+    if character in _BLANKS:
+        return True
     code = ord(character)
     is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
     return is_noncharacter or unicodedata.category(character) in _BARRED

@@ -7,9 +7,12 @@ known in its time. At the end the clock runs on to the present, and the real
 agreement is activated. All of it is in the log, so that a replay does the same.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -23,12 +26,18 @@ from streams.codec import decode
 from streams.loop import Loop
 from streams.refusals import DeadLetter, Refusal, dead_letter
 from streams.replaying import known_at
-from streams.storage import Accepted, Log, Store
+from streams.sqlite import dead_letters
+from streams.sqlite.connect import FileLock, sync_directory
+from streams.sqlite.database import Database
+from streams.sqlite.failures import failures, transaction
+from streams.storage import Accepted, Log, StorageError, Store
 
 _OF_PEOPLE: Final = frozenset({"routing", "clauses", "escalations"})
 _MOVES: Final = frozenset({"lead.reassigned"})
 """Events that give a lead to somebody even where nothing is routed."""
 _BATCH: Final = 1_000
+_UNFINISHED: Final = ".unfinished"
+"""What the name of a store ends in until all of the past is in it."""
 _SLICE_S: Final = 1.0
 
 
@@ -152,3 +161,65 @@ def _loaded(text: bytes) -> Agreement:
     loaded = load_agreement(text, "agreement")
     assert loaded.agreement is not None, [str(each) for each in loaded.diagnostics]
     return loaded.agreement
+
+
+@contextmanager
+def new_store(path: Path, text: bytes, now: datetime) -> Iterator[History]:
+    """A history to be loaded into a new store at `path`, which is there when all went well.
+
+    What is refused is kept with the store's dead letters. Raises `StorageError`,
+    also where there is a store already.
+    """
+    part = path.with_name(path.name + _UNFINISHED)
+    with FileLock(path):
+        if path.exists():
+            raise StorageError(
+                f"There is a store at {path} already, and the past goes into a new one. Name "
+                "another with --store or BATON_STORE, or move this one away.",
+                "not_openable",
+            )
+        _remove(part)
+        try:
+            with Database(part) as database:
+                yield from _filled(database, text, now)
+            with failures("write to", part):
+                _sync(part)
+                part.replace(path)
+                sync_directory(path)
+        finally:
+            _remove(part)
+
+
+def _filled(database: Database, text: bytes, now: datetime) -> Iterator[History]:
+    connection = database.connection
+    # Nobody has been promised anything yet: the file is made durable once, as a whole.
+    connection.execute("PRAGMA synchronous = OFF")
+    refused: list[DeadLetter] = []
+
+    def keep() -> None:
+        with transaction(connection, "write to", database.path):
+            dead_letters.keep(connection, refused, now)
+        refused.clear()
+
+    def refuse(letter: DeadLetter) -> None:
+        refused.append(letter)
+        if len(refused) == _BATCH:
+            keep()
+
+    history = History(database.log, database.store, text, refuse, now)
+    yield history
+    history.finish()
+    keep()
+
+
+def _remove(part: Path) -> None:
+    for ending in ("", "-wal", "-shm", ".lock"):
+        part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -18,14 +18,15 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
 LINES: Final[Mapping[str, str]] = {
-    "started": "the process runs: its version, its number, its store",
+    "started": "the process runs; its version and its store",
     "setting_ignored": "a `BATON_*` variable is none of the settings; `meant` is a likely one",
     "agreement_activated": "from here on this agreement decides",
     "ready": "events are taken; where, with how many leads",
     "storage_failed": "a transaction failed and nothing of it was kept; `problem` says what to do",
     "storage_recovered": "the storage works again; clients that were told to come back may",
+    "checkpoint_failed": "the -wal could not be folded into the file, and grows until it can be",
     "clients_gone": "clients left before their answer; their events are kept all the same",
-    "refused": "requests that were refused since the last such line, by reason",
+    "refused": "requests that were refused since the last such line, by the status of the answer",
     "stopping": "a signal came: nothing new is taken, what was accepted is finished",
     "stopped": "everything accepted is on disk",
     "stopped_late": "the time for stopping was used up; the rest is decided at the next start",

@@ -8,7 +8,9 @@ section 4, `baton replay`).
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from os import fstat
+from stat import S_ISREG
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -20,7 +22,8 @@ from streams.codec import decode
 from streams.engine import Engine
 from streams.refusals import DeadLetter, Refusal, dead_letter
 
-_AHEAD: Final = 256
+AHEAD: Final = 256
+"""Lines of a file that are read and checked before the first of them is decided."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -41,12 +44,26 @@ def accept(agreement: Agreement, line: bytes, number: int) -> Event | DeadLetter
     return event
 
 
-def replay(engine: Engine, lines: Iterable[tuple[int, bytes]]) -> Iterator[Taken | DeadLetter]:
-    """Take every line in turn; a refused one leaves the rest unharmed."""
+def is_live(stream: BinaryIO) -> bool:
+    """Whether lines come into `stream` as they are made: a pipe or a terminal, no file."""
+    try:
+        return not S_ISREG(fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # held in memory, or closed
+        return False
+
+
+def replay(
+    engine: Engine, lines: Iterable[tuple[int, bytes]], ahead: int = AHEAD
+) -> Iterator[Taken | DeadLetter]:
+    """Take every line in turn; a refused one leaves the rest unharmed.
+
+    `ahead` lines are read before the first of them is taken: 1 where they come
+    as they are made, so that none waits for those after it.
+    """
     agreement = engine.book.agreement
     remaining = iter(lines)
     # Reading some lines ahead keeps the processor's caches on one kind of work at a time.
-    while events := [accept(agreement, line, n) for n, line in islice(remaining, _AHEAD)]:
+    while events := [accept(agreement, line, n) for n, line in islice(remaining, ahead)]:
         for event in events:
             if isinstance(event, DeadLetter):
                 yield event

@@ -29,10 +29,12 @@ from streams.http.server import server_config
 from streams.http.service import Access, Limits, Reader
 from streams.listening import Stopping, bind
 from streams.logs import log
+from streams.refusal_counts import RefusalCounts
 from streams.settings import Listen, Settings
 from streams.sqlite import integrity
-from streams.sqlite.connect import open_reader
+from streams.sqlite.connect import FileLock, open_reader
 from streams.sqlite.database import Database
+from streams.sqlite.failures import failures
 from streams.sqlite.reading import SqliteReader
 from streams.storage import Accepted, Record, StorageError
 from streams.writer import Writer
@@ -95,6 +97,8 @@ class Hooks:
     """Called with decisions that have been committed, from the writer's thread."""
     clock: Callable[[datetime | None], LogClock] = LogClock
     """Makes the clock, given the log's newest stamp."""
+    fresh: bool = False
+    """Begin with an empty store: what was there is removed."""
 
 
 def run(settings: Settings, agreement: tuple[bytes, Agreement] | None, hooks: Hooks) -> bool:
@@ -106,6 +110,8 @@ def run(settings: Settings, agreement: tuple[bytes, Agreement] | None, hooks: Ho
     """
     stopping = Stopping()
     with stopping.heard(), contextlib.closing(bind(settings.listen)) as sock:
+        if hooks.fresh:
+            remove(settings.store)
         database = Database(settings.store)
         host = _Host(settings, hooks, stopping, database)
         try:
@@ -115,6 +121,14 @@ def run(settings: Settings, agreement: tuple[bytes, Agreement] | None, hooks: Ho
             if not host.writer_left:
                 database.close(in_order=not host.failed)
     return not host.failed
+
+
+def remove(store: Path) -> None:
+    """Remove a store that nothing is at work on; `StorageError` if something is."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(store), failures("remove", store):
+        for ending in ("", "-wal", "-shm"):
+            store.with_name(store.name + ending).unlink(missing_ok=True)
 
 
 class _Host:
@@ -157,7 +171,7 @@ class _Host:
         """Answer requests until somebody asks to stop; `asked_s` is when that was."""
         settings = self._settings
         bound = Listen(settings.listen.host, sock.getsockname()[1])
-        app = create_app(service, access(settings), Limits())
+        app = RefusalCounts(create_app(service, access(settings), Limits()))
         server = _Server(
             server_config(
                 app, Limits(), host=bound.host, port=bound.port,
@@ -173,7 +187,8 @@ class _Host:
         async def serve() -> None:
             self._stopping.call(stop)
             loop = asyncio.get_running_loop()
-            serving = asyncio.create_task(server.serve(sockets=[sock]))
+            telling = loop.create_task(app.tell_now_and_then())
+            serving = loop.create_task(server.serve(sockets=[sock]))
             while not server.started and not serving.done():
                 await asyncio.sleep(_POLL_S)
             if server.started:
@@ -184,6 +199,7 @@ class _Host:
                     )
                 )
             await serving
+            telling.cancel()
 
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(serve())
@@ -253,3 +269,8 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Nothing."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so, and stop."""
+        log().info("stopping")
+        await super().shutdown(sockets)

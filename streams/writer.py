@@ -89,6 +89,9 @@ class Writer:
         self._caught_up = False
         self._failure: str | None = None
         self._failures = 0
+        self._more = True
+        self._broken = False
+        self._begin()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     @property
@@ -111,7 +114,9 @@ class Writer:
     def activate(self, text: bytes, digest: str) -> None:
         """Store an agreement and put it in force. Before `start` only."""
         self._store.keep_agreement(digest, text)
-        if self._loop.agreement is None or self._loop.agreement.digest != digest:
+        in_force = self._loop.agreement.digest if self._loop.agreement is not None else None
+        # What waits in the log may put another one in force; then this one is to follow it.
+        if in_force != digest or self._log.read(self._loop.offset, 1):
             self._loop.offer([self._log.activate(digest, self._clock.now())])
             while self._loop.slice(self._clock.now(), 1.0)[1]:
                 pass
@@ -147,27 +152,30 @@ class Writer:
         )
 
     def _run(self) -> None:
-        more = True
-        while True:
+        while self._round():
+            pass
+
+    def _round(self) -> bool:
+        """Append, answer and decide once; whether another round is to follow."""
+        if self._broken:
+            self._reopen()
+            return not (self._broken and self._stopping)
+        try:
             with self._wake:
-                if not self._queue and not more and not self._stopping:
+                if not self._queue and not self._more and not self._stopping:
                     self._wake.wait(self._idle_s())
                 group = self._group()
                 stopping = self._stopping and not group
-            try:
-                self._append(group)
-                decisions, more = self._loop.slice(self._clock.now(), SLICE_S)
-                self._recovered()
-                if decisions and self._told is not None:
-                    self._told(decisions)
-                self._caught_up = self._caught_up or not more
-            except StorageError as error:
-                more = True
-                self._fail(error)
-                if self._stopping:
-                    return
-            if stopping and not more:
-                return
+            self._append(group)
+            decisions, self._more = self._loop.slice(self._clock.now(), SLICE_S)
+        except StorageError as error:
+            self._fail(error)
+            return not self._stopping
+        self._recovered()
+        if decisions and self._told is not None:
+            self._told(decisions)
+        self._caught_up = self._caught_up or not self._more
+        return self._more or not stopping
 
     def _idle_s(self) -> float:
         next_at = self._loop.next_at()
@@ -200,26 +208,39 @@ class Writer:
         _answer(group, records)
 
     def _fail(self, error: StorageError) -> None:
-        """Say so, wait a little, and begin again from the last commit."""
+        """Say so, and refuse what waits; nothing is done until the storage is reopened."""
         if self._failure is None:
             _log.error("storage_failed", problem=str(error))
         self._failure = str(error)
+        self._broken = self._more = True
         with self._wake:
             refused, self._waiting = list(self._queue), 0
             self._queue.clear()
-            if not self._stopping:
-                pause_s = _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
-                self._failures += 1
         _answer(refused, error)
-        if self._stopping:
-            return
+
+    def _reopen(self) -> None:
+        """Wait a little, and begin again from the last commit.
+
+        The loop that failed is not used again: what it had in hand is lost with it.
+        """
+        pause_s = _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
+        self._failures += 1
         with self._wake:
-            self._wake.wait(pause_s)
+            if not self._stopping:
+                self._wake.wait(pause_s)
         try:
             self._log, self._store = self._open_storage()
             self._loop = Loop(self._log, self._store, steady_s)
-        except StorageError as again:
-            self._failure = str(again)
+            self._begin()
+        except StorageError as error:
+            self._fail(error)
+        else:
+            self._broken = False
+
+    def _begin(self) -> None:
+        """Nothing is stamped before what time alone has been decided by already."""
+        if self._loop.now is not None:
+            self._clock.not_before(self._loop.now)
 
     def _recovered(self) -> None:
         if self._failure is not None:

@@ -29,7 +29,10 @@ PAST_KEPT: Final = 8
 def judge(turn: Turn, attempted: str | None) -> None:
     """Judge every clause by what this turn brought; `attempted` is an attempt's channel."""
     lead = turn.lead
-    if awaits_assignment(turn):
+    ended = turn.ended is not None or turn.reopened
+    if not (turn.triggers or lead.deferred or ended or attempted or turn.facts_changed):
+        return
+    if lead.pending and awaits_assignment(turn):
         # Whoever gets the lead is part of what the event caused: judge after the answer.
         lead.deferred = (*lead.deferred, *turn.triggers)
         turn.facts_changed = False
@@ -37,9 +40,6 @@ def judge(turn: Turn, attempted: str | None) -> None:
     else:
         triggers = (*lead.deferred, *turn.triggers)
         lead.deferred = ()
-    ended = turn.ended is not None or turn.reopened
-    if not (triggers or ended or attempted or turn.facts_changed):
-        return
     if ended:
         lead.alarms = ()
     concerned = _concerned(turn, triggers, ended=ended, attempted=attempted is not None)

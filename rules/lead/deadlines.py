@@ -85,7 +85,7 @@ def met(
     took, promised = span(used.total_seconds()), clause.within.words
     late = clock.due_at is not None and met_at >= clock.due_at
     return (
-        f"{clause.ends.event or 'touches'} on {moment(met_at, zone)}",
+        f"{clause.ends.event or 'the last touch it took came'} on {moment(met_at, zone)}",
         f"late: it took {took}, the promise was {promised}"
         if late
         else f"{took} of the {promised} used",

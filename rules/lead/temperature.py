@@ -148,10 +148,11 @@ def _opinion(turn: Turn, source: TemperatureSource) -> Opinion:
 
 def update(turn: Turn) -> None:
     """Take every source's opinion anew, and decide the change if there is one."""
-    rules = turn.book.agreement.temperature
+    rules, lead = turn.book.agreement.temperature, turn.lead
     if rules is None:
+        # An earlier agreement may have had the chapter: nothing is to come of it any more.
+        lead.opinions_at = lead.temperature_at = None
         return
-    lead = turn.lead
     by: TemperatureSource | None = None
     temperature: Temperature | None = None
     changes_at: datetime | None = None

@@ -64,6 +64,7 @@ class Code(StrEnum):
     UNREACHABLE_STAGE = "unreachable_stage"
     CONTRADICTION = "contradiction"
     AMBIGUOUS_SCALAR = "ambiguous_scalar"
+    COMMA_IN_TEXT = "comma_in_text"
     NEAR_MISS = "near_miss"
     LEAD_FIELD_IN_DATA = "lead_field_in_data"
     NO_RULE_MAY_MATCH = "no_rule_may_match"
@@ -123,6 +124,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.UNREACHABLE_STAGE: "`routing.at` names a stage that no condition leads to.",
     Code.CONTRADICTION: "Two statements cannot both be meant.",
     Code.AMBIGUOUS_SCALAR: "Other YAML readers would take this text for something else.",
+    Code.COMMA_IN_TEXT: "A text with a comma, where a list of several was probably meant.",
     Code.NEAR_MISS: "A name of its own that looks like a misspelt other one.",
     Code.LEAD_FIELD_IN_DATA: "A condition over an event's data names a field of the lead.",
     Code.NO_RULE_MAY_MATCH: "Some leads may match no routing rule and are then left alone.",
@@ -143,6 +145,7 @@ MEANINGS: Final[dict[Code, str]] = {
 WARNINGS: Final = frozenset(
     {
         Code.AMBIGUOUS_SCALAR,
+        Code.COMMA_IN_TEXT,
         Code.NEAR_MISS,
         Code.LEAD_FIELD_IN_DATA,
         Code.NO_RULE_MAY_MATCH,

@@ -73,17 +73,24 @@ class EventNames:
             if len(marks) > 1:
                 continue
             near = [other for other in self._touches if _is_near(name, other)]
-            meant = [other for other in near if self._is_likelier(other, marks[0])]
-            if meant:
-                sentence = (
-                    f"`{printable(name)}` is named only here. Did you mean `{printable(meant[0])}`?"
-                )
+            sentence = self._doubt(name, marks[0], near)
+            if sentence is not None:
                 self.report.add(Code.NEAR_MISS, marks[0], sentence)
 
-    def _is_likelier(self, other: str, at: Mark) -> bool:
-        """Whether `other` is named more often than once, or before `at`."""
-        marks = self._touches[other]
-        return len(marks) > 1 or marks[0] < at
+    def _doubt(self, name: str, at: Mark, near: list[str]) -> str | None:
+        """What is doubtful about `name` at `at`; of two named once each the later one tells."""
+        shown = f"`{printable(name)}`"
+        often = next((each for each in near if len(self._touches[each]) > 1), None)
+        if often is not None:
+            return f"{shown} is named only here. Did you mean `{printable(often)}`?"
+        before = next((each for each in near if self._touches[each][0] < at), None)
+        if before is None:
+            return None
+        first = self._touches[before][0]
+        return (
+            f"{shown} looks like `{printable(before)}` at {first.line}:{first.column}, and each "
+            "is named once. Is one of them a typing error?"
+        )
 
 
 def _is_near(one: str, other: str) -> bool:

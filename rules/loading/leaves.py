@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from rules.durations import Duration, parse_duration
 from rules.loading.diagnostics import Code
-from rules.loading.scalars import boolean_meant
+from rules.loading.scalars import boolean_meant, resolve
 from rules.loading.yaml_tree import ListNode, MapNode, Scalar
 from rules.wording import did_you_mean, listed, printable
 
@@ -25,6 +25,8 @@ _MOST: Final = 1_000_000_000
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TOO_LONG: Final = re.compile(r"[1-9][0-9]*[mhd]", re.ASCII)
 """Durations that `parse_duration` takes, and longer ones."""
+_WEEKS: Final = re.compile(r"[0-9]+ ?w(?:ee)?ks?|[0-9]+ ?w", re.ASCII | re.IGNORECASE)
+_WORKING_WEEK: Final = "five working days are `5d`"
 MOST_REMEMBERED: Final = 1000
 """Touches and pieces of evidence that a lead's state may have to hold for one rule."""
 MOST_PROMISED_DAYS: Final = 3652
@@ -81,8 +83,17 @@ def read_number(node: Any) -> float | int:
     value = written.value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    hint = "remove the quotes" if written.quoted else "write digits such as `5` or `2.5`"
-    return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a number: {hint}.")
+    return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not a number: {digits_hint(written)}.")
+
+
+def digits_hint(node: Scalar) -> str:
+    """What to do with a scalar that should be a number and is not."""
+    if node.quoted and isinstance(resolve(node.text, quoted=False), (int, float)):
+        return "remove the quotes"
+    digits = node.text.lstrip("0")
+    if digits != node.text and digits.isascii() and digits.isdigit():
+        return f"write `{digits}`, without zeros before it"
+    return "write digits such as `5` or `2.5`"
 
 
 def whole(least: int, most: int = _MOST, because: str = "") -> Callable[[Any], int]:
@@ -117,7 +128,7 @@ def read_boolean(node: Any) -> bool:
     return fail(Code.WRONG_TYPE, f"{kind_of(node)} is not true or false here: {hint}.")
 
 
-def span(least: int, most_days: int) -> Callable[[Any], Duration]:
+def span(least: int, most_days: int, week: str) -> Callable[[Any], Duration]:
     """A reader of durations from `least` of their unit to `most_days` of 24 hours."""
     longest = timedelta(days=most_days)
 
@@ -129,6 +140,8 @@ def span(least: int, most_days: int) -> Callable[[Any], Duration]:
                 f"{kind_of(node)} is not a duration. Write a whole number and its unit, "
                 "such as `15m`, `4h` or `2d`."
             )
+            if _WEEKS.fullmatch(written.text):
+                sentence += f" Weeks are no unit: {week}."
             fail(Code.BAD_DURATION, sentence)
         if duration is None or duration.wall > longest:
             years = f"`{most_days}d` ({most_days // 365} years) is the most"
@@ -196,9 +209,9 @@ Tally = Annotated[
     int, PlainValidator(whole(1, MOST_REMEMBERED, ", since each lead's last ones are kept"))
 ]
 """How many touches, or pieces of evidence, something takes."""
-Delay = Annotated[Duration, PlainValidator(span(0, MOST_PROMISED_DAYS))]
-Span = Annotated[Duration, PlainValidator(span(1, MOST_PROMISED_DAYS))]
-LookBack = Annotated[Duration, PlainValidator(span(1, MOST_LOOKED_BACK_DAYS))]
+Delay = Annotated[Duration, PlainValidator(span(0, MOST_PROMISED_DAYS, _WORKING_WEEK))]
+Span = Annotated[Duration, PlainValidator(span(1, MOST_PROMISED_DAYS, _WORKING_WEEK))]
+LookBack = Annotated[Duration, PlainValidator(span(1, MOST_LOOKED_BACK_DAYS, "one is `7d`"))]
 """A window or a half-life; of the wall clock."""
 Percent = Annotated[float, PlainValidator(read_percent)]
 Date = Annotated[date, PlainValidator(read_date)]

@@ -5,8 +5,8 @@ from typing import Final
 
 from rules.loading.diagnostics import Code, Report
 from rules.loading.fields import Kind
-from rules.loading.leaves import kind_of
-from rules.loading.scalars import boolean_meant, is_ambiguous
+from rules.loading.leaves import digits_hint, kind_of
+from rules.loading.scalars import boolean_meant, comparison_meant, is_ambiguous
 from rules.loading.value_tests import (
     NUMERIC_OPERATORS,
     OPERATORS,
@@ -48,6 +48,7 @@ class Operators:
             constants = [self._constant(each) for each in node]
         else:
             constants = [self._constant(node)]
+            self._doubt_comma(node)
         sound = [each for each in constants if each is not None]
         return equals(sound) if len(sound) == len(constants) else None
 
@@ -153,6 +154,8 @@ class Operators:
         if node.text in self._words:
             return node.text
         hint = did_you_mean(node.text, self._words)
+        if "," in node.text:
+            hint = f" Several of them are a list: `[{printable(node.text)}]`."
         sentence = f"`{self._field}` is one of {listed(self._words)}, never {kind_of(node)}.{hint}"
         self._fault(Code.UNKNOWN_WORD, node, sentence)
         return None
@@ -161,7 +164,8 @@ class Operators:
         value = node.value
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return value
-        hint = "remove the quotes" if node.quoted else "write digits such as `5` or `2.5`"
+        meant = comparison_meant(node.text)
+        hint = f"write `{meant}`" if meant else digits_hint(node)
         sentence = f"`{self._field}` is a number, and {kind_of(node)} is not: {hint}."
         self._fault(Code.WRONG_TYPE, node, sentence)
         return None
@@ -175,6 +179,18 @@ class Operators:
         sentence = f"`{self._field}` is true or false, and {kind_of(node)} is text: {hint}."
         self._fault(Code.WRONG_TYPE, node, sentence)
         return None
+
+    def _doubt_comma(self, node: Node) -> None:
+        """Warn of a text that was probably meant as a list."""
+        if not isinstance(node, Scalar) or node.quoted or self._kind not in ("text", "open"):
+            return
+        if "," in node.text and isinstance(node.value, str):
+            shown = printable(node.text)
+            sentence = (
+                f"The text `{shown}` holds a comma. Several values are a list: `[{shown}]`; put "
+                "it in quotes if it is one."
+            )
+            self._report.add(Code.COMMA_IN_TEXT, node.start, sentence)
 
     def _warn_ambiguous(self, node: Scalar) -> None:
         meant = boolean_meant(node.text)

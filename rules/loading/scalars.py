@@ -21,6 +21,16 @@ _ELSEWHERE: Final = re.compile(
     r"|[-+]?\.inf|\.nan",
     re.ASCII | re.IGNORECASE,
 )
+_SIGNS: Final = {
+    ">=": "at_least", "=>": "at_least", "≥": "at_least", "at least": "at_least", ">": "above",
+    "<=": "at_most", "=<": "at_most", "≤": "at_most", "at most": "at_most", "<": "below",
+    "above": "above", "over": "above", "more than": "above", "below": "below",
+    "under": "below", "less than": "below",
+}  # fmt: skip
+_DECIMAL: Final = r"[0-9]{1,18}(?:\.[0-9]{1,20})?"
+_COMPARISON: Final = re.compile(
+    rf"({_DECIMAL}) ?[-–] ?({_DECIMAL})|({'|'.join(_SIGNS)}) ?({_DECIMAL})|({_DECIMAL}) ?\+"
+)
 _BOOLEAN_WORDS: Final = {
     **dict.fromkeys(("yes", "y", "on", "true"), "true"),
     **dict.fromkeys(("no", "n", "off", "false"), "false"),
@@ -53,3 +63,14 @@ def is_ambiguous(text: str) -> bool:
 def boolean_meant(text: str) -> str | None:
     """`true` or `false` where `text` is another word for it, such as `yes` or `Off`."""
     return _BOOLEAN_WORDS.get(text.lower())
+
+
+def comparison_meant(text: str) -> str | None:
+    """`{at_least: 50}` where `text` is a usual way of writing it, such as `>= 50` or `50+`."""
+    written = _COMPARISON.fullmatch(text)
+    if written is None:
+        return None
+    low, high, sign, bound, least = written.groups()
+    if low:
+        return f"{{at_least: {low}, at_most: {high}}}"
+    return f"{{at_least: {least}}}" if least else f"{{{_SIGNS[sign]}: {bound}}}"

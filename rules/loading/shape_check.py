@@ -19,6 +19,11 @@ from rules.wording import did_you_mean, listed, printable
 
 _STAND_INS: Final = {"agreement": "unnamed", "version": "1", "timezone": "UTC"}
 """What stands for the required keys of the file while the rest is checked."""
+_ENTRY_KEYS: Final[dict[str | int, str]] = {
+    "clause": "its name",
+    "by": "the party that promises it",
+}
+"""What is required of a clause, in words."""
 _KEY: Final = "[key]"
 _STAGE_KEYS: Final = tuple(StagesShape.model_fields)
 _WANTED: Final = {
@@ -131,8 +136,16 @@ class _Fault:
         if len(self.path) == 1:
             return f"{key} is missing: every agreement needs `agreement`, `version`, `timezone`."
         inside = self.path[-2].key
-        where = f"entry {inside + 1}" if isinstance(inside, int) else f"`{printable(inside)}`"
-        return f"{key} is missing in {where}."
+        if not isinstance(inside, int):
+            return f"{key} is missing in `{printable(inside)}`."
+        meaning = f": {_ENTRY_KEYS[self.step]}" if self.step in _ENTRY_KEYS else ""
+        entry = self.path[-1].container
+        name = (entry.get("clause") or entry.get("name")) if isinstance(entry, MapNode) else None
+        if isinstance(name, Scalar) and name.text:
+            return f"`{printable(name.text)}` lacks {key}{meaning}."
+        chapters = [step.key for step in self.path[:-2] if isinstance(step.key, str)]
+        of = f" of `{printable(chapters[-1])}`" if chapters else ""
+        return f"Entry {inside + 1}{of} lacks {key}{meaning}."
 
     def _unknown(self) -> str:
         container = self.path[-1].container

@@ -92,8 +92,7 @@ def read_tree(source: bytes | str, report: Report) -> Node | None:
             if not builder.take(event):
                 break
     except yaml.MarkedYAMLError as error:
-        at, sentence = explain(text, error)
-        report.add(Code.SYNTAX, at, sentence)
+        report.add(*explain(text, error))
         return None
     except yaml.YAMLError as error:
         report.add(Code.SYNTAX, FIRST, f"This is not YAML: {printable(str(error))}.")
@@ -155,6 +154,8 @@ class _Frame:
     """The value to come belongs to a key that was refused."""
     repeated: str = ""
     """The refused key, if it was a repeated one."""
+    run_on: bool = False
+    """The `- ` before the next item of a list is missing: that explains all repeated keys."""
 
 
 _ENDS: Final = frozenset({yaml.SequenceEndEvent, yaml.MappingEndEvent})
@@ -279,12 +280,23 @@ class _Builder:
             self._report.add(Code.MERGE_KEY, at, sentence)
             frame.skipping = True
         elif node.text in mapping:
-            first = mapping.key_marks[node.text]
-            sentence = (
-                f"`{printable(node.text)}` is here a second time; the first is at "
-                f"{first.line}:{first.column}. Keep one of them."
-            )
-            self._report.add(Code.DUPLICATE_KEY, at, sentence)
+            if not frame.run_on:
+                self._report.add(Code.DUPLICATE_KEY, at, self._repeated(frame, node.text, at))
             frame.skipping, frame.repeated = True, node.text
         else:
             frame.key, frame.key_mark = node.text, at
+
+    def _repeated(self, frame: _Frame, key: str, at: Mark) -> str:
+        """What to say of `key`, which stands in the mapping already."""
+        assert isinstance(frame.node, MapNode)
+        first = frame.node.key_marks[key]
+        shown = printable(key)
+        is_item = len(self._stack) > 1 and isinstance(self._stack[-2].node, ListNode)
+        if is_item and first == frame.node.start and at.line > first.line:
+            frame.run_on = True
+            return (
+                f"`{shown}` is here a second time. A new entry of the list begins with "
+                f"`- {shown}:`."
+            )
+        place = f"{first.line}:{first.column}"
+        return f"`{shown}` is here a second time; the first is at {place}. Keep one of them."

@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from rules.agreement import Agreement
     from rules.loading import Diagnostic, Loaded
+
+MOST_SHOWN: Final = 500
+"""Findings of one file that are shown to a person; `--json` has all."""
 
 
 @click.command(
@@ -38,8 +42,10 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             rows.extend(_row(each) for each in loaded.diagnostics)
         else:
-            for each in loaded.diagnostics:
+            for each in islice(loaded.diagnostics, MOST_SHOWN):
                 click.echo(str(each))
+            if len(loaded.diagnostics) > MOST_SHOWN:
+                click.echo(f"and {len(loaded.diagnostics) - MOST_SHOWN:,} more", err=True)
         click.echo(_summary(file, loaded), err=True)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))

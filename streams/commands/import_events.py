@@ -3,7 +3,7 @@
 import gzip
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, cast
 
@@ -40,9 +40,32 @@ _STDIN = "-"
     help="Where refused rows are kept: a file, or a directory if there are several FILEs. "
     "Unless given, NAME.rejects.csv beside the events.",
 )
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Load the events into a new store, as the past: nobody is assigned, no clock starts, "
+    "nobody is told.",
+)
+@click.option(
+    "--agreement",
+    "agreement_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --history: the agreement by which the past is judged.",
+)
+@click.option(
+    "--store",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --history: the new store, instead of BATON_STORE.",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def command(
-    mapping_file: Path, out: Path | None, rejects: Path | None, files: tuple[str, ...]
+    mapping_file: Path,
+    out: Path | None,
+    rejects: Path | None,
+    history: bool,
+    agreement_file: Path | None,
+    store: Path | None,
+    files: tuple[str, ...],
 ) -> None:
     """Turn a CRM's CSV export into events.
 
@@ -51,8 +74,69 @@ def command(
     taken are reported by line, and kept to be mended and imported again; the
     others are unharmed. docs/import.md describes the mapping's language.
 
+    With --history the events are loaded into a new store for `baton up`: leads
+    get their profiles, temperatures and stages, and go on live from there.
+
     Exit status: 0 all rows taken, 1 some refused, 2 bad usage, mapping or input.
     """
+    if history:
+        if out is not None:
+            raise click.UsageError("--history loads the events into a store; leave out --out.")
+        _load_history(mapping_file, rejects, agreement_file, store, files)
+        return
+    if agreement_file is not None or store is not None:
+        raise click.UsageError("--agreement and --store are for --history.")
+    if not _import(mapping_file, rejects, files, _writer(out), out):
+        sys.exit(1)
+
+
+def _load_history(
+    mapping_file: Path,
+    rejects: Path | None,
+    agreement_file: Path | None,
+    store: Path | None,
+    files: tuple[str, ...],
+) -> None:
+    """Load the events of `files` into a new store."""
+    from streams import clock
+    from streams.arguments import read_agreement_text, read_settings
+    from streams.history import new_store
+    from streams.storage import StorageError
+
+    settings = read_settings(agreement=agreement_file, store=store)
+    if settings.agreement is None:
+        raise click.UsageError(
+            "Say by which agreement the past is judged, with --agreement A.yaml."
+        )
+    text, _ = read_agreement_text(settings.agreement)
+    try:
+        with new_store(settings.store, text, clock.now()) as history:
+            whole = _import(mapping_file, rejects, files, nullcontext(history.add), None, sort=True)
+    except StorageError as error:
+        _fail(str(error))
+    count = history.count
+    said = f"{_many(count.taken, 'event')} loaded into {settings.store}"
+    if count.repeated:
+        said += f", {count.repeated:,} known already"
+    if count.moves:
+        said += f", {count.moves:,} left out that would have given a lead to somebody"
+    if count.refused:
+        said += f", {count.refused:,} refused and kept as dead letters (`baton dead-letters list`)"
+    click.echo(f"{said}. `baton up` goes on from here.", err=True)
+    if not whole or count.refused:
+        sys.exit(1)
+
+
+def _import(
+    mapping_file: Path,
+    rejects: Path | None,
+    files: tuple[str, ...],
+    writer: AbstractContextManager[Callable[[bytes], object]],
+    out: Path | None,
+    *,
+    sort: bool = False,
+) -> bool:
+    """Give the events of `files` to `writer`, with `sort` in order; whether all rows were taken."""
     from streams.mapping.files import UnreadableFileError
 
     keep_in = _rejects_paths(files, out, rejects)
@@ -61,9 +145,9 @@ def command(
         with ExitStack() as stack:
             texts, opened = _open_all(stack, mapping, files)
             kept = {file.name: _refused_rows(stack, file, keep_in[file.name]) for file in opened}
-            write = stack.enter_context(_writer(out))
+            write = stack.enter_context(writer)
             say = stack.enter_context(_progress(texts))
-            _run(opened, mapping, write, kept, say)
+            _run(opened, mapping.sort or sort, write, kept, say)
     except UnreadableFileError as error:
         _fail(str(error))
     except OSError as error:
@@ -72,13 +156,12 @@ def command(
         _fail(f"{error.filename or out or 'The output'} can't be written: {error.strerror}.")
     for file in opened:
         click.echo(_summary(file, kept[file.name].path), err=True)
-    if any(file.count.refused for file in opened):
-        sys.exit(1)
+    return not any(file.count.refused for file in opened)
 
 
 def _run(
     opened: list["OpenFile"],
-    mapping: "ImportMapping",
+    sort: bool,
     write: Callable[[bytes], object],
     kept: dict[str, "RefusedRows"],
     say: _Say,
@@ -89,7 +172,7 @@ def _run(
         say(f"{file.name}:{row.line}: refused[{fault.code}]: {fault.sentence}")
         kept[file.name].keep(row, fault)
 
-    run(opened, mapping.sort, write, refuse)
+    run(opened, sort, write, refuse)
 
 
 def _load(path: Path) -> "ImportMapping":

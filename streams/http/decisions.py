@@ -5,6 +5,7 @@ on; as server-sent events the number is the event's id, so that a client which
 was cut off goes on where it was (`Last-Event-ID`).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -23,6 +24,8 @@ LAST_NUMBER: Final = 2**63 - 1
 EVENT_STREAM: Final = "text/event-stream"
 _STREAM_PAGE: Final = 200
 """Decisions that a stream holds at once; a client that reads slowly is read for slowly."""
+_GATHER_S: Final = 0.1
+"""How long what is new is gathered: under load, a read for every commit would be too many."""
 _STUCK_S: Final = 30
 """Seconds in which a client must take what was sent, or it is let go."""
 
@@ -71,8 +74,10 @@ class Follower:
                 found = await self._reads(self._service.reader.decisions, after, _STREAM_PAGE, lead)
                 for after, decision in found:
                     yield ServerSentEvent(data=decision.decode(), id=str(after))
-                if not found:
-                    await news.beyond(edition, self._limits.heartbeat_s)
+                if len(found) < _STREAM_PAGE and await news.beyond(
+                    edition, self._limits.heartbeat_s
+                ):
+                    await asyncio.sleep(_GATHER_S)
         finally:
             self._streams -= 1
 

@@ -121,7 +121,10 @@ def leads_router(service: Service, reads: Reads) -> APIRouter:
         stage: Annotated[Stage | None, Query()] = None,
         temperature: Annotated[Temperature | None, Query()] = None,
         owner: Annotated[str | None, Query(description="A person's name in the agreement.")] = None,
-        after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+        after: Annotated[
+            str | None,
+            Query(description="`next` of the page before.", pattern="^[A-Za-z0-9_-]+$"),
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LEADS)] = 50,
     ) -> LeadsPage:
         last = None if after is None else _read_cursor(after)

@@ -137,7 +137,9 @@ def _events(limits: Limits) -> Schema:
     for event_type in sorted(LISTED_EVENTS):
         data = data_schema(event_type)
         name = "".join(part.title() for part in event_type.replace("_", ".").split(".")) + "Event"
-        needs_data = bool(data.get("required")) or event_type == "lead.claimed"
+        if event_type == "lead.claimed":
+            data["anyOf"] = [{"required": ["to"]}, {"required": ["by"]}]
+        needs_data = "required" in data or "anyOf" in data
         schemas[name] = _event(event_type, {"const": event_type}, data, needs_data)
         names.append(name)
     listed = "|".join(prefix.rstrip(".") for prefix in RESERVED_PREFIXES)
@@ -146,7 +148,12 @@ def _events(limits: Limits) -> Schema:
         "type": "object",
         "properties": {"asset": text, "campaign": text, "channel": text},
     }
-    of_any_type = {"type": "string", "minLength": 1, "pattern": rf"^(?!({listed})\.)"}
+    of_any_type = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_NAME,
+        "allOf": [{"pattern": _FIT}, {"not": {"pattern": rf"^({listed})\."}}],
+    }
     schemas["Touch"] = _event("a touch: any other type", of_any_type, touch, needs_data=False)
     schemas["Event"] = {
         "description": "A CloudEvent 1.0. `(subject, source, id)` names it: seen again within 35 "
@@ -161,8 +168,16 @@ def _events(limits: Limits) -> Schema:
     return schemas
 
 
+# The invisible characters that are refused, short of rare ones beyond U+FFFF.
+_HIDDEN: Final = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\uffff"
+)
+_FIT: Final = rf"^[^\s{_HIDDEN}]([^{_HIDDEN}]*[^\s{_HIDDEN}])?$"
+
+
 def _event(title: str, of_type: Schema, data: Schema, needs_data: bool) -> Schema:
-    name = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+    name = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _FIT}
     properties: Schema = {
         "specversion": {"const": "1.0"},
         **{field: {**name, "description": REQUIRED[field]} for field in ("id", "source")},
@@ -176,13 +191,19 @@ def _event(title: str, of_type: Schema, data: Schema, needs_data: bool) -> Schem
 
 
 def _post_events() -> Schema:
+    plain = {"type": "string", "minLength": 1, "pattern": "^[!-~]+$"}
+    schemas: Schema = {
+        **dict.fromkeys(REQUIRED, plain),
+        "specversion": {"const": "1.0"},
+        "time": {"type": "string", "format": "date-time"},
+    }
     attributes = [
         {
             "name": f"ce-{name}",
             "in": "header",
             "required": False,
             "description": f"In binary mode: {meaning}; %-encoded where not plain ASCII.",
-            "schema": {"type": "string"},
+            "schema": schemas[name],
         }
         for name, meaning in REQUIRED.items()
     ]

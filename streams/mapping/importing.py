@@ -71,6 +71,12 @@ def open_file(name: str, section: FileMapping, source: TextSource) -> OpenFile |
     header = next(rows, None)
     if header is None:
         return "the file is empty; its first line must name the columns"
+    if "\0" in header.raw:
+        return (
+            "the header holds zero bytes, as text in UTF-16 does, and is read as "
+            f"{section.encoding.removesuffix('-sig')}. It looks as if the mapping needs "
+            "`encoding: utf-16`."
+        )
     if header.fault:
         return f"the header can't be read: {header.fault.sentence}"
     names = [cell.strip() for cell in header.cells]

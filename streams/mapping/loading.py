@@ -222,6 +222,7 @@ def _check_types(kind: Value, node: Node, report: Report) -> None:
             sentence = (
                 f"`{printable(name)}` is not an event type; types under "
                 f"`{folded(name).split('.')[0]}.` are a closed list."
-                f"{did_you_mean(folded(name), LISTED_EVENTS)} See the contract, section 1."
+                f"{did_you_mean(folded(name), LISTED_EVENTS)} See `docs/events.md` for them, or "
+                "name a touch of your own otherwise."
             )
             report.add(Code.UNKNOWN_EVENT, node.start, sentence)

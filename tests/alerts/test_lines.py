@@ -100,18 +100,25 @@ def of(data: DecisionData, subject: str = "lead-17") -> str:
         ),
         (
             Met(clause=HOT, owner="marco", due=DUE, met_at=AT, working_s=480.0, because=()),
-            "promise kept, first contact, hot (Marco Neri): after 8 min of working time",
+            "promise kept, first contact, hot (Marco Neri): after 8 min",
         ),
         (
             Met(clause=HOT, owner="marco", due=DUE, met_at=DUE, working_s=900.0, because=()),
-            "promise kept late, first contact, hot (Marco Neri): after 15 min of working time",
+            "promise kept late, first contact, hot (Marco Neri): after 15 min",
         ),
         (
             Breached(
                 clause=HOT, party="sales", owner="marco", team="italy", due=AT, kind="late",
                 attempts=0, limit=None, channel=None, because=(),
             ),
-            "promise broken, first contact, hot (Marco Neri): was due 09:15, 0 attempts so far",
+            "promise broken, first contact, hot (Marco Neri): was due 09:15",
+        ),
+        (
+            Breached(
+                clause=HOT, party="sales", owner="marco", team="italy", due=AT, kind="late",
+                attempts=1, limit=None, channel=None, because=(),
+            ),
+            "promise broken, first contact, hot (Marco Neri): was due 09:15, 1 attempt so far",
         ),
         (
             Breached(

@@ -21,12 +21,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A figure with its target: the value itself, or the ratio to the floor."""
+    """A figure with its target: the value itself, or the ratio to the floor.
+
+    Without a target it is only told.
+    """
 
     name: str
     unit: str
     better: Literal["lower", "higher"]
-    target: float
+    target: float | None
     of: Literal["value", "ratio"]
     run: Callable[[], Reading]
 
@@ -39,7 +42,9 @@ class Benchmark:
         return reading.value / reading.floor
 
     def reached(self, reading: Reading) -> bool:
-        """Whether the target is met."""
+        """Whether the target is met; a figure without one always passes."""
+        if self.target is None:
+            return True
         if self.of == "ratio":
             ratio = self.ratio(reading)
             return ratio is not None and ratio >= self.target
@@ -49,7 +54,9 @@ class Benchmark:
 
     @property
     def target_text(self) -> str:
-        """The target as the table shows it: `≤ 0.3 s`, `ratio ≥ 0.3`."""
+        """The target as the table shows it: `≤ 0.3 s`, `ratio ≥ 0.3`, or nothing."""
+        if self.target is None:
+            return ""
         if self.of == "ratio":
             return f"ratio ≥ {self.target:g}"
         return f"{'≤' if self.better == 'lower' else '≥'} {self.target:g} {self.unit}"

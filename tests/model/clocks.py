@@ -112,6 +112,7 @@ class Clock:
             Timer("warn", self.calendar.advance(from_at, whole * part), from_at, fraction=part)
             for part in self.clause.warn
         ]
+        self.timers = [timer for timer in self.timers if timer.at and timer.at > from_at]
         self.timers.append(Timer("due", due_at, from_at))
 
     def due(self, until_at: datetime | None) -> datetime | None:

@@ -344,15 +344,14 @@ class Promises:
 
     def hear_pause(self, lead: Lead, heard: Heard, now: datetime) -> None:
         """A pause counts from its own time, a resumption from now; the newest word wins."""
-        if heard.moment < lead.pause.said:
+        until_at = heard.event.data.get("until")
+        is_empty = until_at is not None and until_at <= heard.event.time_at
+        if heard.moment < lead.pause.said or is_empty:
             return
         lead.pause.said = heard.moment
         was_paused = lead.pause.since_at is not None
         if heard.event.type == "lead.resumed":
             self.resume(lead, now)
-            return
-        until_at = heard.event.data.get("until")
-        if not was_paused and until_at is not None and until_at <= heard.event.time_at:
             return
         if not was_paused:
             lead.pause.since_at = heard.event.time_at

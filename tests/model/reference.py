@@ -143,8 +143,11 @@ class Reference(Turns):
         while (due := self.next_timer(lead, at)) is not None:
             timed, timer = due
             timed.timers.remove(timer)
-            if timer.kind == "step" and timed.clause.ladder[timer.index].do == "reassign":
+            asks = timer.kind == "step" and timed.clause.ladder[timer.index].do == "reassign"
+            if asks and not reassigning:
                 reassigning.append(due)
+            elif asks and isinstance(timed, Clock | Ladder):
+                self.promises.escalate(self.turn(lead, at, None, None), timed, timer)
             else:
                 self.fire_timer(self.turn(lead, at, None, None), timed, timer)
         if lead.pause.until_at is not None and lead.pause.until_at <= at:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -140,6 +141,22 @@ def test_a_closed_stdin_holds_nothing() -> None:
         [*shell, *BATON, "replay", f"--agreement={ACME}", "-"], capture_output=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_pipe_is_answered_as_each_event_comes(events: Path) -> None:
+    line = events.read_bytes().splitlines()[0] + b"\n"
+    with subprocess.Popen(
+        [*BATON, "replay", f"--agreement={ACME}", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(line)
+        running.stdin.flush()
+        answered, _, _ = select.select([running.stdout], [], [], 30)
+        assert answered, "no decision before the pipe was closed"
+        assert json.loads(running.stdout.readline())["type"] == "lead.temperature_changed"
 
 
 def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`baton explain`: a lead's whole story with its reasons, and nothing that harms a terminal."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -169,3 +170,12 @@ def test_refused_lines_are_counted_and_left_out(explain: Explain) -> None:
 
 def test_a_repeated_event_is_told_once(explain: Explain) -> None:
     assert explain(lines=(*LIFE, *LIFE)).stdout == explain().stdout
+
+
+def test_a_new_year_stands_on_a_line_of_its_own(explain: Explain) -> None:
+    story = explain("--until", "2027-01-02T09:00+01:00").stdout.split("\nWhere lead-1", 1)[0]
+    lines = story.splitlines()
+    assert lines.count("2027") == 1
+    (after,) = [line for line in lines[lines.index("2027") + 1 :] if line[:3].strip()][:1]
+    assert re.match(r"\w{3} +\d+ Jan \d\d:\d\d", after)
+    assert "2026" not in lines

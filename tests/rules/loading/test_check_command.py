@@ -57,6 +57,15 @@ def test_json_for_machines():
     assert json.loads(check(ACME, "--json").stdout) == []
 
 
+def test_a_file_full_of_errors_is_not_told_whole():
+    source = HEAD + "people:\n" + "".join(f"  p{n}: {{capacity: x}}\n" for n in range(700))
+    result = check("-", stdin=source)
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 500
+    assert result.stderr.splitlines() == ["and 200 more", "<stdin>: 700 errors"]
+    assert len(json.loads(check("-", "--json", stdin=source).stdout)) == 700
+
+
 def test_several_files_are_all_checked():
     result = check(BAD / "tag.bad.yaml", ACME, BAD / "alias.bad.yaml")
     assert result.exit_code == 1

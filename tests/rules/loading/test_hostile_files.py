@@ -42,6 +42,10 @@ def first(source: bytes | str) -> tuple[str, int, int]:
         pytest.param("agreement: a\u2028b\n", ("bad_character", 1, 13), id="a line separator"),
         pytest.param("agreement: {x\n", ("syntax", 1, 12), id="an open brace"),
         pytest.param("agreement: 'x\n", ("syntax", 1, 12), id="an open quote"),
+        pytest.param(
+            "a: [" + '"x", ' * 100_000 + "}\n", ("syntax", 1, 500_005), id="a line of quotes"
+        ),
+        pytest.param("a: [\n" + "#c]\n" * 900_000, ("syntax", 900_002, 1), id="comments"),
         pytest.param("- agreement\n- version\n", ("wrong_type", 1, 1), id="a list"),
         pytest.param("", ("wrong_type", 1, 1), id="nothing"),
         pytest.param("# only a comment\n", ("wrong_type", 1, 1), id="a comment"),

@@ -217,8 +217,8 @@ def test_a_misspelt_touch_is_noticed_though_each_is_named_once():
     source = ACME.read_text("utf-8").replace("hot: {webinar.attended", "hot: {webinar.atended")
     loaded = load_agreement(source, "acme.yaml")
     assert [str(each) for each in loaded.diagnostics] == [
-        "acme.yaml:45:11: warning[near_miss]: `webinar.atended` is named only here. "
-        "Did you mean `webinar.attended`?"
+        "acme.yaml:45:11: warning[near_miss]: `webinar.atended` looks like `webinar.attended` at "
+        "44:12, and each is named once. Is one of them a typing error?"
     ]
 
 

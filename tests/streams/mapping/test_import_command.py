@@ -187,6 +187,14 @@ def test_a_file_in_another_encoding_altogether_is_an_error(run):
     assert "say its `encoding:`" in result.stderr
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_that_turns_out_to_be_utf16_says_so(run, encoding):
+    result = run(write("crm.csv", (HEADER + FIRST).encode(encoding)))
+    assert result.exit_code == 2
+    assert "the mapping needs `encoding: utf-16`." in result.stderr
+    assert "\\u0000" not in result.stderr
+
+
 def test_a_missing_column_stops_the_import_before_anything_is_written(run):
     Path("out.jsonl").write_text("kept", encoding="utf-8")
     result = run(write("crm.csv", "id,create,name,employees\n"), "-o", "out.jsonl")

@@ -1,0 +1,202 @@
+"""Large stores, written directly: leads as two months of activity leave them, copied.
+
+Every stored lead has its state, one event in the log and one decision, so that
+the indexes are as deep as in earnest. Those that want to be woken soon are left
+out of the copying: what a figure measures is what it causes itself. A store is
+kept in `build/bench`, for the tables and the week that it was made for.
+"""
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from rules.lead.state import Lead
+from rules.vocabulary import ENDED
+from streams.clock import now as wall_now
+from streams.clock import steady_s
+from streams.codec import encode
+from streams.engine import Engine
+from streams.loop import Loop
+from streams.sqlite.database import Database
+from streams.sqlite.schema import MIGRATIONS
+from streams.sqlite.stamps import maybe_us, to_us
+from tests.bench.activity import agreement, agreement_text, body, mixed
+
+FOLDER: Final = Path(__file__).parents[2] / "build" / "bench"
+FEW: Final = 10_000
+MANY: Final = 1_000_000
+_QUIET: Final = timedelta(days=20)
+"""No stored lead wants to be woken sooner than this after the store's newest stamp."""
+_KEPT: Final = timedelta(days=7)
+_LEAD: Final = "lead-0000000"
+_EVENT: Final = "event-0000000"
+
+
+class _Template(NamedTuple):
+    """The rows of one lead, its name and that of its event to be put in."""
+
+    state: bytes
+    wake_us: int | None
+    standing: tuple[str, str | None, str | None]
+    event: bytes
+    decision: bytes
+    open_for: str | None
+
+
+def lead_id(number: int) -> str:
+    """The name of a stored lead; numbers count from 0, the newest last."""
+    return f"lead-{number:07}"
+
+
+@cache
+def lead_ids(count: int) -> tuple[str, ...]:
+    """The names of all leads of a store of that size."""
+    return tuple(map(lead_id, range(count)))
+
+
+def stored(count: int) -> Path:
+    """A closed store of `count` leads, not to be written to: `copied` makes one that may be."""
+    today = wall_now().date().isocalendar()
+    made_for = f"{len(MIGRATIONS)}-{today.year}w{today.week:02}"
+    path = FOLDER / f"{count}-leads-{made_for}.db"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for old in FOLDER.glob(f"{count}-leads-*"):
+            old.unlink()
+        part = FOLDER / "part.db"
+        for old in FOLDER.glob(f"{part.name}*"):
+            old.unlink()
+        _make(part, count)
+        part.rename(path)
+    return path
+
+
+@cache
+def copied(count: int) -> Path:
+    """A copy that all benchmarks of this run share and write to, one after the other."""
+    path = FOLDER / f"work-{count}.db"
+    for old in FOLDER.glob(f"{path.name}*"):
+        old.unlink()
+    shutil.copyfile(stored(count), path)
+    return path
+
+
+def base_at() -> datetime:
+    """The newest stamp of a store made now: a while ago, so that live services go on from it."""
+    return (wall_now() - _KEPT).replace(minute=0, second=0, microsecond=0)
+
+
+def _make(path: Path, count: int) -> None:
+    with Database(path) as database:
+        database.store.keep_agreement(agreement().digest, agreement_text())
+        at = base_at()
+        loop = Loop(database.log, database.store, steady_s)
+        loop.offer([database.log.activate(agreement().digest, at)])
+        loop.slice(at, 1.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        # Nobody needs a half-made store: a crash costs making it again.
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        indexes = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute("BEGIN IMMEDIATE")
+        _fill(connection, count, at)
+        for _, statement in indexes:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+
+def _fill(connection: sqlite3.Connection, count: int, at: datetime) -> None:
+    templates = _templates(at)
+    at_us = to_us(at)
+    connection.executemany(
+        "INSERT INTO leads VALUES (?, ?, ?, ?, ?, ?, ?)", _lead_rows(templates, count)
+    )
+    connection.executemany(
+        "INSERT INTO events (seq, stamped_at, subject, source, id, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (
+                number + 2, at_us, lead_id(number), "/crm", f"event-{number:07}",
+                _named(templates[number % len(templates)].event, number),
+            )
+            for number in range(count)
+        ),
+    )  # fmt: skip
+    connection.executemany(
+        "INSERT INTO decisions VALUES (?, ?, ?, ?)",
+        (
+            (
+                number + 1, lead_id(number), at_us,
+                _named(templates[number % len(templates)].decision, number),
+            )
+            for number in range(count)
+        ),
+    )  # fmt: skip
+    held = Counter(templates[n % len(templates)].open_for for n in range(count))
+    connection.executemany(
+        "INSERT INTO reps VALUES (?, ?, 0, NULL, NULL, ?)",
+        [(rep, held[rep], number) for number, rep in enumerate(held) if rep is not None],
+    )
+    connection.execute("UPDATE position SET offset = ?, decision = ?", (count + 1, count))
+
+
+def _lead_rows(templates: list[_Template], count: int) -> Iterator[tuple[object, ...]]:
+    for number in range(count):
+        each = templates[number % len(templates)]
+        yield (
+            number + 1, lead_id(number), each.wake_us, *each.standing, _named(each.state, number)
+        )  # fmt: skip
+
+
+def _named(row: bytes, number: int) -> bytes:
+    named = row.replace(_LEAD.encode(), lead_id(number).encode())
+    return named.replace(_EVENT.encode(), f"event-{number:07}".encode())
+
+
+def _templates(at: datetime) -> list[_Template]:
+    """What becomes of the leads of the mix if it ends at `at`."""
+    events = mixed()
+    ends_at = events[-1].received_at
+    assert ends_at is not None
+    later = at - ends_at
+    engine = Engine(agreement())
+    firsts: dict[str, tuple[bytes, bytes]] = {}
+    for event in events:
+        assert event.received_at is not None
+        moved = msgspec.structs.replace(
+            event, time_at=event.time_at + later, received_at=event.received_at + later
+        )
+        made = engine.take(moved, event.received_at + later)
+        if made and made[0].subject == event.subject and event.subject not in firsts:
+            named = msgspec.structs.replace(moved, subject=_LEAD, id=_EVENT)
+            about = msgspec.structs.replace(made[0], subject=_LEAD)
+            firsts[event.subject] = body(named), encode(about, agreement().source)
+    return [
+        _template(lead, *firsts[lead.id])
+        for lead in engine.leads.values()
+        if lead.id in firsts and not lead.queued
+        and (lead.wake_at is None or lead.wake_at > at + _QUIET)
+    ]  # fmt: skip
+
+
+def _template(lead: Lead, event: bytes, decision: bytes) -> _Template:
+    named = msgspec.structs.replace(lead, id=_LEAD)
+    return _Template(
+        msgspec.msgpack.encode(named),
+        maybe_us(lead.wake_at),
+        (lead.stage, lead.temperature, lead.owner),
+        event,
+        decision,
+        lead.owner if lead.stage not in ENDED else None,
+    )

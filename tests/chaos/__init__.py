@@ -1,0 +1,1 @@
+"""One seed, one run: the service with a virtual clock, through crashes, errors and outages."""

@@ -1,0 +1,56 @@
+"""Starting the service, and any other command, in a directory of the test's own."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.processes import BATON, WAIT_S, Baton, Start, Up, environment
+
+
+@pytest.fixture
+def up(tmp_path: Path, acme_path: Path) -> Iterator[Start]:
+    """Starts the service in `tmp_path` with the sample agreement, or with other settings."""
+    processes: list[subprocess.Popen[str]] = []
+    running: list[Up] = []
+
+    def start(*arguments: str, **settings: str) -> Up:
+        given = {"agreement": str(acme_path), "listen": "127.0.0.1:0"} | settings
+        log = tmp_path / f"log-{len(processes)}"
+        with log.open("w") as stderr:
+            process = subprocess.Popen(
+                [*BATON, "up", *arguments],
+                cwd=tmp_path,
+                env=environment(**given),
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+        processes.append(process)
+        running.append(Up(process, log))
+        return running[-1]
+
+    yield start
+    for service in running:
+        service.client.close()
+    for process in processes:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def baton(tmp_path: Path) -> Baton:
+    """Runs any command in `tmp_path` to its end."""
+
+    def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*BATON, *arguments],
+            cwd=tmp_path,
+            env=environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+        )
+
+    return run

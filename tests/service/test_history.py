@@ -1,0 +1,201 @@
+"""`baton import --history`: the past makes profiles, temperatures and stages, and moves nobody."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.loading import load_agreement
+from streams.engine import Engine
+from streams.history import History, new_store, without_people
+from streams.refusals import DeadLetter
+from streams.replaying import Taken, replay
+from streams.sqlite.database import Database
+from streams.storage import StorageError
+from tests.service.processes import Baton, Start, event
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MAPPING = """
+mapping: 1
+files:
+  - file: "*.csv"
+    events:
+      - type: demo.requested
+        subject: "{lead}"
+        id: "{lead}-demo"
+        source: /crm
+        time: {column: asked, format: iso}
+"""
+
+
+def line(number: int, kind: str, day: int, subject: str = "lead-1", **data: Any) -> bytes:
+    made = event(number, kind, subject, **data) | {"time": f"2026-01-{day:02}T10:00:00Z"}
+    return json.dumps(made).encode()
+
+
+PAST = (
+    line(1, "lead.captured", 5, industry="logistics", employees=80, country="IT"),
+    line(2, "webinar.attended", 6, asset="one"),
+    line(3, "webinar.attended", 7, asset="two"),
+    line(4, "ebook.downloaded", 8, asset="guide"),
+    line(5, "lead.reassigned", 8, to="marco"),
+    line(6, "lead.attempted", 9, channel="call", outcome="connected", by="marco"),
+    line(2, "webinar.attended", 10, asset="one"),
+    line(7, "demo.requested", 11, "lead-2"),
+    line(8, "lead.rejected", 12, "lead-2", reason="nonsense"),
+    line(9, "demo.requested", 20, "lead-3").replace(b"2026-01", b"2026-04"),
+)
+
+
+@pytest.fixture
+def text(acme_path: Path) -> bytes:
+    return acme_path.read_bytes()
+
+
+@pytest.fixture
+def loaded(text: bytes, tmp_path: Path) -> Iterator[tuple[History, Path]]:
+    """A store into which the past has been loaded."""
+    path = tmp_path / "baton.db"
+    with new_store(path, text, NOW) as history:
+        for each in PAST:
+            history.add(each)
+    yield history, path
+
+
+def test_leads_stand_where_the_past_brought_them_and_nobody_has_them(
+    loaded: tuple[History, Path],
+) -> None:
+    history, path = loaded
+    count = history.count
+    assert (count.taken, count.repeated, count.moves, count.refused) == (6, 1, 1, 2)
+    with Database(path) as database:
+        lead = database.store.lead("lead-1")
+        assert lead is not None
+        assert (lead.stage, lead.temperature, lead.owner, lead.clocks) == ("sql", "hot", None, {})
+        assert lead.profile["industry"] == "logistics"
+        assert lead.cycle.attempts.connected_at is not None
+        assert database.store.router().reps == {}
+        assert database.store.position()[1] == NOW
+        kinds = {each for (each,) in database.connection.execute("SELECT lead FROM decisions")}
+        assert kinds == {"lead-1", "lead-2"}
+
+
+def test_only_what_leads_became_was_decided_and_at_its_own_time(
+    loaded: tuple[History, Path],
+) -> None:
+    with closing(sqlite3.connect(loaded[1])) as store:
+        bodies = [json.loads(body) for (body,) in store.execute("SELECT body FROM decisions")]
+    assert {each["type"] for each in bodies} == {"lead.temperature_changed", "lead.stage_changed"}
+    hot = next(each for each in bodies if each["data"].get("temperature") == "hot")
+    assert hot["time"] == "2026-01-08T10:00:00Z"
+
+
+def test_the_log_replayed_decides_the_same(loaded: tuple[History, Path], text: bytes) -> None:
+    _, path = loaded
+    with Database(path) as database:
+        records = database.log.read(0, 100)
+        told = [
+            made for made in database.connection.execute("SELECT lead, sequence FROM decisions")
+        ]
+        first, last = records[0].agreement, records[-1].agreement
+        assert first is not None
+        past = load_agreement(database.store.agreement(first) or b"", "past").agreement
+        assert database.store.agreement(last or "") == text
+    assert past is not None
+    engine = Engine(past)
+    decided = [
+        (decision.subject, decision.sequence)
+        for record in records
+        if record.event is not None
+        for decision in engine.take(record.event, record.stamped_at)
+    ]
+    decided += [(each.subject, each.sequence) for each in engine.run_until(NOW)]
+    assert decided == told
+
+
+def test_what_is_refused_is_kept_with_its_reason(loaded: tuple[History, Path]) -> None:
+    with closing(sqlite3.connect(loaded[1])) as store:
+        kept = store.execute("SELECT reason, body FROM dead_letters ORDER BY id").fetchall()
+    assert kept == [("unknown_reason", PAST[8]), ("invalid_time", PAST[9])]
+
+
+def test_the_agreement_of_the_past_is_the_present_one_without_its_people(text: bytes) -> None:
+    past = load_agreement(without_people(text), "past")
+    now = load_agreement(text, "now").agreement
+    assert past.agreement is not None
+    assert now is not None
+    assert (past.agreement.routing, past.agreement.clauses) == (None, ())
+    assert past.agreement.source == now.source
+    assert past.agreement.people == now.people
+    lines = [each for each in enumerate(PAST, 1) if b"reassigned" not in each[1]]
+    for_all = [each for each in replay(Engine(now), lines) if isinstance(each, Taken)]
+    of_past = [each for each in replay(Engine(past.agreement), lines) if isinstance(each, Taken)]
+    kept = ("lead.temperature_changed", "lead.stage_changed")
+    assert [
+        [decision.data for decision in each.decisions if decision.type in kept] for each in for_all
+    ] == [[decision.data for decision in each.decisions] for each in of_past]
+
+
+def test_an_interrupted_loading_leaves_nothing(text: bytes, tmp_path: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupted() -> None:
+        with new_store(tmp_path / "baton.db", text, NOW) as history:
+            history.add(PAST[0])
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        interrupted()
+    assert [each.name for each in tmp_path.iterdir()] == ["baton.db.lock"]
+
+
+def test_the_past_goes_into_no_store_that_is_there(
+    loaded: tuple[History, Path], text: bytes
+) -> None:
+    with pytest.raises(StorageError, match="There is a store at"), new_store(loaded[1], text, NOW):
+        pass
+
+
+def test_many_events_are_all_taken_in_their_order(text: bytes, tmp_path: Path) -> None:
+    refused: list[DeadLetter] = []
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    with Database(tmp_path / "many.db") as database:
+        history = History(database.log, database.store, text, refused.append, NOW)
+        for number in range(2_500):
+            at = start + timedelta(minutes=number)
+            made = event(number, "page.viewed", f"lead-{number % 9}", asset=f"/{number}")
+            history.add(json.dumps(made | {"time": at.isoformat()}).encode())
+        history.finish()
+        stamps = [each.stamped_at for each in database.log.read(0, 3_000)]
+        assert len(stamps) == 2_502
+        assert stamps == sorted(stamps)
+        assert stamps[1] == start
+        assert database.store.position()[0] == 2_502
+    assert refused == []
+
+
+def test_a_crm_export_becomes_a_store_that_goes_on_live(
+    up: Start, baton: Baton, acme_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "crm.yaml").write_text(MAPPING)
+    (tmp_path / "crm.csv").write_text("lead,asked\nlead-1,2026-01-05T10:00:00Z\n")
+    done = baton(
+        "import", "--mapping", "crm.yaml", "--history", "--agreement", str(acme_path), "crm.csv"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 event loaded into baton.db" in done.stderr
+    service = up()
+    lead = service.client.get("/leads/lead-1").json()
+    assert (lead["stage"], lead["owner"]) == ("sql", None)
+    service.post(event(1, "opportunity.opened", by="marco"))
+    assert [each["type"] for each in service.decided(3)] == [
+        "lead.stage_changed",
+        "lead.stage_changed",
+        "lead.assigned",
+    ]
