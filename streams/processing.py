@@ -73,7 +73,7 @@ class Processor:
             return decisions
         if event.type in _NOT_OF_LEADS:
             if event.type in REP_EVENTS:
-                self._carry(self.router.hear(_availability(event), self.now), decisions)
+                self._carry(self.router.hear(_availability(event, self.now), self.now), decisions)
             return decisions
         known = self.states.lead(event.subject)
         outcome = lead_rules.decide(self.book, known, event, self.now)
@@ -156,8 +156,8 @@ class Processor:
         return self._keep(outcome, lead, decisions)
 
 
-def _availability(event: Event) -> Availability:
+def _availability(event: Event, now: datetime) -> Availability:
     away = event.type == "rep.away"
-    return Availability(
-        event.subject, away, event.data.get("until") if away else None, event.time_at, event.id
-    )
+    until_at = event.data.get("until") if away else None
+    # A source whose clock is ahead: nothing happened after it became known.
+    return Availability(event.subject, away, until_at, min(event.time_at, now), event.id)

@@ -158,8 +158,7 @@ class Writer:
     def _round(self) -> bool:
         """Append, answer and decide once; whether another round is to follow."""
         if self._broken:
-            self._reopen()
-            return not (self._broken and self._stopping)
+            return self._reopen() or not self._stopping
         try:
             with self._wake:
                 if not self._queue and not self._more and not self._stopping:
@@ -218,8 +217,8 @@ class Writer:
             self._queue.clear()
         _answer(refused, error)
 
-    def _reopen(self) -> None:
-        """Wait a little, and begin again from the last commit.
+    def _reopen(self) -> bool:
+        """Wait a little, and begin again from the last commit; whether that could be done.
 
         The loop that failed is not used again: what it had in hand is lost with it.
         """
@@ -234,8 +233,9 @@ class Writer:
             self._begin()
         except StorageError as error:
             self._fail(error)
-        else:
-            self._broken = False
+            return False
+        self._broken = False
+        return True
 
     def _begin(self) -> None:
         """Nothing is stamped before what time alone has been decided by already."""

@@ -216,6 +216,9 @@ def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
             turn.request(Freed(lead.id, reply.rep, reply.cause))
         return _close(turn)
     draft = turn.lead
+    if turn.heat_changed:
+        temperature.update(turn)
+        stages.climb(turn)
     draft.pending = tuple(each for each in draft.pending if each is not asked)
     # Clauses were not judged while the lead waited for this answer.
     turn.facts_changed = True

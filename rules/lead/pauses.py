@@ -23,7 +23,7 @@ KEPT: Final = 32
 def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
     """`lead.paused`: stop the clocks, or change until when they stand still."""
     lead = turn.lead
-    from_at = min(stated_at, turn.now)
+    from_at, known = min(stated_at, turn.now), turn.lead.paused
     if not _newest(turn, stated_at) or (until_at is not None and until_at <= from_at):
         return
     if lead.paused:
@@ -36,7 +36,8 @@ def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
     _each(turn, lambda *of: _stopped(of[0], of[1], of[2], from_at, until_at))
     _stop_others(turn, from_at)
     if until_at is not None and until_at <= turn.now:
-        go_on(turn, until_at)
+        # Whoever was told that the clock stands is not late before they hear that it runs.
+        go_on(turn, turn.now if known else until_at)
 
 
 def hold(turn: Turn) -> None:

@@ -26,8 +26,8 @@ class Rows(dict[str, Row], Generic[Row]):
         super().__setitem__(key, row)
 
     def __delitem__(self, key: str) -> None:
-        self.changed[key] = None
         super().__delitem__(key)
+        self.changed[key] = None
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a row and return it, or `default` if there is none."""
@@ -62,6 +62,13 @@ class AccountRows(Rows[str]):
             raise KeyError(account)
         dict.__setitem__(self, account, rep)
         return rep
+
+    def __delitem__(self, account: str) -> None:
+        # Read first, if need be: only what is in memory can be removed from it.
+        if account in self:
+            super().__delitem__(account)
+            return
+        raise KeyError(account)
 
     def __contains__(self, account: object) -> bool:
         return isinstance(account, str) and self.get(account) is not None

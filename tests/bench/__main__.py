@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import commands, embedded, engine
+from tests.bench import commands, embedded, engine, live
 from tests.bench.figures import Benchmark, Reading
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *engine.BENCHMARKS,
     *commands.BENCHMARKS,
     *embedded.BENCHMARKS,
+    *live.BENCHMARKS,
 )
 
 

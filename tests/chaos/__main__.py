@@ -2,51 +2,20 @@
 
 import argparse
 import sys
-import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from tests.chaos.faults import Disk
-from tests.chaos.memory import Disk as MemoryDisk
-from tests.chaos.simulation import simulate
-from tests.chaos.sqlite_disk import SqliteDisk
-from tests.chaos.verdict import judge
+import click
 
-ON_SQLITE: Final = 20
-"""One seed in so many runs on the real store."""
+from tests.chaos.running import Failure, failures, run
+
 _AT_ONCE: Final = 50
 _PROCESSES: Final = 2
-
-
-def run(seed: int, note: Callable[[str], None] = lambda line: None) -> None:
-    """Run one seed and judge it; `AssertionError` if something does not hold."""
-    if seed % ON_SQLITE:
-        _run(seed, MemoryDisk(), note)
-        return
-    with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
-        disk = SqliteDisk(Path(directory) / "baton.db")
-        try:
-            _run(seed, disk, note)
-        finally:
-            disk.close()
-
-
-def _run(seed: int, disk: Disk, note: Callable[[str], None]) -> None:
-    judge(simulate(seed, disk, note))
-
-
-def first_failure(seeds: range) -> tuple[int, str] | None:
-    """The first of the seeds that does not hold, and why."""
-    for seed in seeds:
-        try:
-            run(seed)
-        except Exception:
-            return seed, traceback.format_exc(limit=-3)
-    return None
+_SHOWN: Final = 400
+"""Lines of a failing seed's trace that are shown: what led up to the failure."""
 
 
 def _portions(seeds: range) -> Iterator[range]:
@@ -57,23 +26,25 @@ def _portions(seeds: range) -> Iterator[range]:
 def many(seeds: range) -> int:
     """Run all of them on both cores, and say how it went; the exit status."""
     began_s, done = monotonic(), 0
-    failures: list[tuple[int, str]] = []
+    failed: list[Failure] = []
+    portions = list(_portions(seeds))
     with ProcessPoolExecutor(_PROCESSES) as pool:
-        for portion, failure in zip(
-            _portions(seeds), pool.map(first_failure, _portions(seeds)), strict=True
-        ):
+        for portion, found in zip(portions, pool.map(failures, portions), strict=True):
             done += len(portion)
-            per_s = done / (monotonic() - began_s)
-            if failure is not None:
-                failures.append(failure)
-                print(f"\nseed {failure[0]} fails: {failure[1].strip().splitlines()[-1]}")
-            print(f"\r{done} of {len(seeds)} seeds, {per_s:.0f}/s", end="", flush=True)
-    print()
-    if not failures:
-        print(f"Seeds {seeds.start} to {seeds.stop - 1} hold.")
+            for failure in found:
+                click.echo(f"\rseed {failure.seed} fails: {failure.first_line}", err=True)
+            failed += found
+            rate = done / (monotonic() - began_s)
+            click.echo(f"\r{done:,} of {len(seeds):,} seeds, {rate:.0f}/s", nl=False, err=True)
+    click.echo(err=True)
+    if not failed:
+        click.echo(f"Seeds {seeds.start} to {seeds.stop - 1} hold ({rate:.0f} a second).")
         return 0
-    seed, why = failures[0]
-    print(f"{why}\nThe first that fails is {seed}. To see it: python -m tests.chaos {seed}")
+    first = failed[0]
+    click.echo(
+        f"{first.why}\n{len(failed)} of {len(seeds):,} seeds fail, the first is {first.seed}. "
+        f"To see it: python -m tests.chaos {first.seed}"
+    )
     return 1
 
 
@@ -83,11 +54,11 @@ def one(seed: int) -> int:
     try:
         run(seed, lines.append)
     except Exception:
-        print("\n".join(lines[-300:]))
+        click.echo("\n".join(lines[-_SHOWN:]))
         traceback.print_exc()
         return 1
-    print("\n".join(lines))
-    print(f"Seed {seed} holds.")
+    click.echo("\n".join(lines))
+    click.echo(f"Seed {seed} holds.")
     return 0
 
 

@@ -10,38 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal
 
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.storage import Accepted, Commit, Log, Record, StorageError, Store
 
 Kind = Literal["crash", "error"]
-
-
-class Disk(Protocol):
-    """What a simulation keeps its log and store on."""
-
-    def open(self) -> tuple[Log, Store]:
-        """Log and store as last written."""
-
-    def crash(self) -> None:
-        """The process is gone."""
-
-    def fill(self) -> bool:
-        """Make the disk full until it is opened again; whether that can be done."""
-
-    def close(self) -> None:
-        """Close in order."""
-
-    def decisions(self) -> list[bytes]:
-        """Every decision, in the order of its number."""
-
-    def letters(self) -> list[bytes]:
-        """The bodies of the dead letters, in order."""
-
-    def all_leads(self) -> list[Lead]:
-        """Every lead as last written."""
 
 
 class Crash(BaseException):

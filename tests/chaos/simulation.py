@@ -21,7 +21,8 @@ from streams.clock import LogClock
 from streams.storage import Accepted, Commit, Log, Record, StorageError, Store
 from streams.writer import Busy, Writer
 from tests.chaos.activity import Activity
-from tests.chaos.faults import Crash, Disk, Faults, FaultyLog, FaultyStore, Handle
+from tests.chaos.disks import Disk
+from tests.chaos.faults import Crash, Faults, FaultyLog, FaultyStore, Handle
 from tests.chaos.world import Patience, World
 from tests.model.agreements import AGREEMENTS
 from tests.model.playing import loaded
@@ -111,7 +112,8 @@ class Simulation:
         for _ in range(self._steps):
             try:
                 await self._step()
-            except Crash:
+            except Crash as crash:
+                self.note(f"the process is gone: {crash}")
                 await self._crashed()
         await self._finish()
 
@@ -153,7 +155,6 @@ class Simulation:
         return FaultyLog(log, handle), FaultyStore(store, handle, self._committing)
 
     async def _crashed(self) -> None:
-        self.note("crash")
         if self.draw.random() < 0.5:
             await self._hear()  # some answers were on their way already
         for sent in self._open:
@@ -208,7 +209,8 @@ class Simulation:
             case "errors":
                 self.faults.arm("error", boundaries, 0.7)
             case _:
-                self.note(f"disk full: {self.disk.fill()}")
+                self.note("the disk is full")
+                self.disk.fill()
 
     async def _change_process(self) -> None:
         """Now and then the process is stopped, or killed, and started with another agreement."""

@@ -118,6 +118,19 @@ def test_a_failed_commit_changes_nothing(place: Place) -> None:
     assert place.store.lead(leads[0].id) == changed
 
 
+def test_a_commit_that_breaks_off_halfway_changes_nothing(place: Place) -> None:
+    _, decisions = lived()
+    place.store.router().reps["marco"] = Rep(open=1)
+    faulty = replace(decisions[1], data=None)
+    with pytest.raises(AttributeError):
+        place.store.commit(work([Lead(id="lead-1")], [decisions[0], faulty], offset=9))
+    place.recover()
+    assert place.store.position() == (0, None, None)
+    assert place.store.lead("lead-1") is None
+    assert place.decisions() == []
+    assert place.store.router().reps == {}
+
+
 def test_wake_ups_come_by_instant_and_then_by_lead(place: Place) -> None:
     leads = [
         sleeper("c", 5), sleeper("b", 5), sleeper("é", 5), sleeper("a", 9), sleeper("z", 1),
@@ -243,10 +256,13 @@ def test_ten_thousand_accounts(place: Place) -> None:
     with pytest.raises(KeyError):
         accounts["nobody.example"]
     accounts["firm-0.example"] = "rep-x"
+    del accounts["firm-2.example"]
+    assert "firm-2.example" not in accounts
     place.store.commit(work())
     place.reopen()
     assert place.store.router().accounts.get("firm-0.example") == "rep-x"
     assert place.store.router().accounts.get("firm-1.example") == "rep-1"
+    assert place.store.router().accounts.get("firm-2.example") is None
 
 
 def test_clock_and_agreement_move_on_without_anything_else(place: Place) -> None:

@@ -24,7 +24,7 @@ def test_a_file_is_sent_what_is_bad_is_kept_and_the_rest_is_unharmed(
 ) -> None:
     service = up()
     good = [event(number, "page.viewed", f"lead-{number}") for number in range(600)]
-    lines = [*good[:300], "{half", *good[300:], claimed(700, "nobody")]
+    lines: list[dict[str, Any] | str] = [*good[:300], "{half", *good[300:], claimed(700, "nobody")]
     file = write(tmp_path / "events.jsonl", *lines)
     done = baton("send", file, url=service.url)
     assert done.returncode == 1

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,13 +57,13 @@ def text(acme_path: Path) -> bytes:
 
 
 @pytest.fixture
-def loaded(text: bytes, tmp_path: Path) -> Iterator[tuple[History, Path]]:
+def loaded(text: bytes, tmp_path: Path) -> tuple[History, Path]:
     """A store into which the past has been loaded."""
     path = tmp_path / "baton.db"
     with new_store(path, text, NOW) as history:
         for each in PAST:
             history.add(each)
-    yield history, path
+    return history, path
 
 
 def test_leads_stand_where_the_past_brought_them_and_nobody_has_them(
@@ -99,9 +98,7 @@ def test_the_log_replayed_decides_the_same(loaded: tuple[History, Path], text: b
     _, path = loaded
     with Database(path) as database:
         records = database.log.read(0, 100)
-        told = [
-            made for made in database.connection.execute("SELECT lead, sequence FROM decisions")
-        ]
+        told = list(database.connection.execute("SELECT lead, sequence FROM decisions"))
         first, last = records[0].agreement, records[-1].agreement
         assert first is not None
         past = load_agreement(database.store.agreement(first) or b"", "past").agreement
@@ -142,15 +139,12 @@ def test_the_agreement_of_the_past_is_the_present_one_without_its_people(text: b
 
 
 def test_an_interrupted_loading_leaves_nothing(text: bytes, tmp_path: Path) -> None:
-    class Interrupted(Exception):
-        pass
-
     def interrupted() -> None:
         with new_store(tmp_path / "baton.db", text, NOW) as history:
             history.add(PAST[0])
-            raise Interrupted
+            raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [each.name for each in tmp_path.iterdir()] == ["baton.db.lock"]
 
