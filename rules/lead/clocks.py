@@ -157,7 +157,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
             _retract(turn, clause, clock, trigger, lead.owner)
         else:
             _met(turn, clause, clock, kept_at, lead.owner)
-            _remember(turn, clock)
+            _remember(turn, clock, lead.owner)
 
 
 def _met(
@@ -187,11 +187,9 @@ def _retract(
     _met(turn, clause, clock, kept_at, owner)
 
 
-def _remember(turn: Turn, clock: Clock) -> None:
-    """Keep a breached clock that is over: evidence may still retract its breach."""
-    over = msgspec.structs.replace(
-        clock, state="over", rungs=(), stopped=None, owner=clock.owner or turn.lead.owner
-    )
+def _remember(turn: Turn, clock: Clock, owner: str | None) -> None:
+    """Keep a breached clock that ended with `owner`: evidence may still retract its breach."""
+    over = msgspec.structs.replace(clock, state="over", rungs=(), stopped=None, owner=owner)
     same = [each for each in turn.lead.past if each.clause == clock.clause]
     forgotten = same[: max(0, len(same) + 1 - PAST_KEPT)]
     kept = [each for each in turn.lead.past if each not in forgotten]
@@ -210,7 +208,7 @@ def _drop(turn: Turn, clause: DeadlineClause, why: str) -> None:
     if clock.state == "running":
         _cancel(turn, clause, (why,))
     elif clock.state == "overdue":
-        _remember(turn, clock)
+        _remember(turn, clock, turn.ended.owner if turn.ended else clock.owner)
 
 
 def _start_event(

@@ -79,7 +79,7 @@ class Drawn:
             each for each in mixed() if each.type not in REP_EVENTS | CAMPAIGN_EVENTS
         ]  # fmt: skip
         self._made = 0
-        self._mark = f"{seed}-{at.timestamp():.0f}"
+        self.mark = f"{seed}-{at.timestamp():.0f}"
 
     def batch(self, size: int, every_s: float = 1.0) -> list[bytes]:
         """The next `size` bodies, received `every_s` after one another."""
@@ -89,7 +89,7 @@ class Drawn:
             self._made += 1
             was = self._mix[self._made % len(self._mix)]
             lag = (was.received_at or was.time_at) - was.time_at
-            name = f"{self._mark}-{self._made}"
+            name = f"{self.mark}-{self._made}"
             bodies.append(
                 body(
                     Event(name, was.source, was.type, self._lead(), self.at - lag, was.data)

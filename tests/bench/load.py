@@ -1,12 +1,13 @@
 """A client that posts events, in a process of its own: `python -m tests.bench.load`.
 
-`singles PORT SEED RATE SECONDS`: single events at a fixed pace. Latency counts
+`singles PORT LEADS SEED RATE SECONDS`: single events at a fixed pace. Latency counts
 from the moment at which an event was due to be sent, so that a slow answer is
 not forgiven what it held up. `batches PORT SEED SECONDS`: batches as fast as
 they are taken. Prints one JSON object: `taken`, `refused`, `latencies_ms`.
 """
 
 import asyncio
+import itertools
 import json
 import sys
 from typing import Final, NamedTuple
@@ -15,11 +16,12 @@ from streams.clock import now, steady_s
 from tests.bench.activity import BATCH, Drawn
 from tests.bench.stored import lead_ids
 
+BEGINS: Final = "sending"
 _CONNECTIONS: Final = 32
 _SENDING: Final = 2
 """Batches on the way at once."""
-_PREPARED: Final = 60
-"""Batches that are made before the first is sent."""
+_PREPARED: Final = 20
+"""Batches that are made before the first is sent, and sent again under new names."""
 
 
 class Answer(NamedTuple):
@@ -64,48 +66,55 @@ async def singles(port: int, drawn: Drawn, rate: int, seconds: float) -> dict[st
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(_CONNECTIONS):
         free.put_nowait(Connection(port))
-    latencies_ms: list[float] = []
+    latencies: list[tuple[float, float]] = []
     refused = 0
 
-    async def post(content: bytes, due_s: float) -> None:
+    async def post(content: bytes, after_s: float) -> None:
         nonlocal refused
         connection = await free.get()
         answer = await connection.post("cloudevents+json", content)
         free.put_nowait(connection)
-        latencies_ms.append((answer.at_s - due_s) * 1000)
+        latencies.append((start_at_s + after_s, (answer.at_s - start_s - after_s) * 1000))
         refused += answer.status != 202
 
-    start_s = steady_s() + 0.2
+    print(BEGINS, flush=True)
+    start_s, start_at_s = steady_s(), now().timestamp()
     async with asyncio.TaskGroup() as posts:
         for number, content in enumerate(bodies):
-            due_s = start_s + number / rate
-            await asyncio.sleep(max(0.0, due_s - steady_s()))
-            posts.create_task(post(content, due_s))
-    return {"taken": count - refused, "refused": refused, "latencies_ms": latencies_ms}
+            after_s = number / rate
+            await asyncio.sleep(max(0.0, start_s + after_s - steady_s()))
+            posts.create_task(post(content, after_s))
+    return {"taken": count - refused, "refused": refused, "latencies": latencies}
 
 
 async def batches(port: int, drawn: Drawn, seconds: float) -> dict[str, object]:
-    """Batches one behind the other; one that is refused is dropped and the next tried at once."""
+    """Batches without a pause; one that is refused is dropped, and the next tried soon."""
     prepared = [b"[" + b",".join(drawn.batch(BATCH, 0.001)) + b"]" for _ in range(_PREPARED)]
+    mark = drawn.mark.encode()
+    renamed = (
+        each.replace(mark, b"%b-%d" % (mark, turn))
+        for turn in itertools.count()
+        for each in prepared
+    )
     taken = refused = 0
+    print(BEGINS, flush=True)
     until_s = steady_s() + seconds
 
     async def send() -> None:
         nonlocal taken, refused
         connection = Connection(port)
-        while prepared and steady_s() < until_s:
-            answer = await connection.post("cloudevents-batch+json", prepared.pop())
+        while steady_s() < until_s:
+            answer = await connection.post("cloudevents-batch+json", next(renamed))
             if answer.status == 202:
                 taken += BATCH
             else:
                 refused += 1
                 await asyncio.sleep(0.05)
 
-    started_s = steady_s()
     async with asyncio.TaskGroup() as senders:
         for _ in range(_SENDING):
             senders.create_task(send())
-    return {"taken": taken, "refused": refused, "seconds": steady_s() - started_s}
+    return {"taken": taken, "refused": refused}
 
 
 def main(kind: str, port: str, count: str, seed: str, *numbers: str) -> None:
