@@ -14,15 +14,15 @@ KEPT: Final = 64
 """Attempts kept one by one; older ones are only counted, by channel."""
 
 
-def record(attempts: Attempts, attempt: Attempt, *, connected: bool) -> Attempts:
-    """`attempts` with one more."""
+def record(attempts: Attempts, attempt: Attempt) -> Attempts:
+    """`attempts` with one more; of one own time, the earlier received comes first."""
     kept = sorted((*attempts.newest, attempt), key=lambda each: each.time_at)
     older = attempts.older
     if len(kept) > KEPT:
         oldest = kept.pop(0)
         older = {**older, oldest.channel: older.get(oldest.channel, 0) + 1}
     connected_at = attempts.connected_at
-    if connected and (connected_at is None or attempt.time_at < connected_at):
+    if attempt.connected and (connected_at is None or attempt.time_at < connected_at):
         connected_at = attempt.time_at
     return Attempts(tuple(kept), older, connected_at)
 
@@ -40,12 +40,13 @@ def tally(attempts: Attempts, channel: str) -> int:
 
 def counted(attempts: Attempts, channel: str | None = None) -> int:
     """The attempts that count against a limit: those up to and with the connecting one."""
-    until = attempts.connected_at
-    newest = sum(
-        1
-        for each in attempts.newest
-        if (until is None or each.time_at <= until) and channel in (None, each.channel)
-    )
+    until, newest = attempts.connected_at, 0
+    for each in attempts.newest:
+        if until is not None and each.time_at > until:
+            break
+        newest += channel in (None, each.channel)
+        if until is not None and each.connected:
+            break
     older = sum(attempts.older.values()) if channel is None else attempts.older.get(channel, 0)
     return newest + older
 

@@ -103,9 +103,7 @@ def _take(turn: Turn, event: Event) -> str | None:
     elif kind == "lead.attempted":
         channel = event.data["channel"]
         connected = event.data.get("outcome") == "connected"
-        made = attempts.record(
-            lead.cycle.attempts, Attempt(event.time_at, channel), connected=connected
-        )
+        made = attempts.record(lead.cycle.attempts, Attempt(event.time_at, channel, connected))
         lead.cycle = turn.revise(lead.cycle, attempts=made)
         if connected:
             limits.connected(turn)

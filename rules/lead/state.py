@@ -57,6 +57,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     time_at: datetime
     channel: str
+    connected: bool = False
 
 
 class Attempts(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -20,6 +20,8 @@ from rules.wording import did_you_mean, printable
 LEAD_DECISIONS: Final = frozenset(kind for kind in DATA_TYPES if kind.startswith("lead."))
 """Decisions that a clause may start or end at."""
 _NEAR: Final = 0.9
+_SLIP: Final = 2
+"""Letters that a typing error adds or drops at most: `preaccepted` is no slip of `accepted`."""
 _DIGITS: Final = re.compile(r"[0-9]+")
 _MANY: Final = 500
 """Beyond this many touch types near misses are not looked for: it would take too long."""
@@ -95,6 +97,8 @@ class EventNames:
 
 def _is_near(one: str, other: str) -> bool:
     if one == other or _DIGITS.sub("", one) == _DIGITS.sub("", other):
+        return False
+    if abs(len(one) - len(other)) > _SLIP:
         return False
     matcher = SequenceMatcher(None, one, other)
     return (

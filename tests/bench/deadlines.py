@@ -102,7 +102,10 @@ def watch(path: Path, first_at: datetime, count: int) -> Seen:
                 after = number
                 if b'"sla.breached"' not in body:
                     continue
-                due_at = datetime.fromisoformat(json.loads(body)["data"]["due"])
+                due = json.loads(body)["data"]["due"]
+                if due is None:
+                    continue
+                due_at = datetime.fromisoformat(due)
                 if timedelta(0) <= due_at - first_at < timedelta(seconds=1):
                     breaches += 1
                     early += due_at > seen_at

@@ -6,6 +6,7 @@ out of the copying: what a figure measures is what it causes itself. A store is
 kept in `build/bench`, for the tables and the week that it was made for.
 """
 
+import os
 import shutil
 import sqlite3
 from collections import Counter
@@ -86,6 +87,8 @@ def copied(count: int) -> Path:
     for old in FOLDER.glob(f"{path.name}*"):
         old.unlink()
     shutil.copyfile(stored(count), path)
+    # Gigabytes that are still on their way to the disk would hold up every commit.
+    os.sync()
     return path
 
 

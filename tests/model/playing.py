@@ -71,10 +71,10 @@ class Player:
             return self.now + gap
         wakes = [self.reference.wake(lead) for lead in self.reference.leads.values()]
         office_at = self.reference.office.next_change(self.now)
-        due = [at for at in (*wakes, office_at) if at is not None and at > self.now]
+        due: list[datetime] = [at for at in (*wakes, office_at) if at is not None and at > self.now]
         if not due:
             return self.now + timedelta(hours=1)
-        at: datetime = min(due)
+        at = min(due)
         if at.microsecond:  # a decay: how many microseconds it takes is nobody's business
             at = at.replace(microsecond=0) + timedelta(seconds=1)
         if gap == "before next":

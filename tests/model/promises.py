@@ -127,10 +127,10 @@ class Promises:
         facts = facts_at(self.agreement, turn.lead, turn.now)
         if turn.ended:
             self.forget(turn)
-        for clause in self.deadlines:
-            self.look_at_evidence(turn, clause)
-        for clause in self.deadlines:
-            self.end(turn, clause, facts)
+        for deadline in self.deadlines:
+            self.look_at_evidence(turn, deadline)
+        for deadline in self.deadlines:
+            self.end(turn, deadline, facts)
         for clause in self.agreement.clauses:
             if isinstance(clause, AttemptClause):
                 self.count_attempts(turn, clause, facts)

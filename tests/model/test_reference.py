@@ -12,7 +12,7 @@ from tests.model.reference import replayed
 from tests.model.told import Told
 
 ROME = ZoneInfo("Europe/Rome")
-FITS = {"industry": "logistics", "employees": 80, "country": "IT"}
+FITS: dict[str, Any] = {"industry": "logistics", "employees": 80, "country": "IT"}
 SMALL = """
 agreement: Small
 version: 1

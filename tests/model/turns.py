@@ -105,7 +105,6 @@ class Turns:
         self.enter(turn, stage)
         turn.entered = False
         turn.ended = True
-        self.office.leave_queue(turn.lead)
 
     def reject(self, turn: Turn, heard: Heard) -> None:
         lead, reason = turn.lead, heard.event.data["reason"]
@@ -134,7 +133,6 @@ class Turns:
     def recycle(self, turn: Turn, reason: str, attempts: int, cycle: Moment) -> None:
         lead = turn.lead
         self.remember(lead, recycled=True)
-        self.office.leave_queue(lead)
         self.tell(turn, "lead.recycled", {"reason": reason, "attempts": attempts})
         self.enter(turn, "nurturing")
         turn.entered, turn.ended = False, True
@@ -144,6 +142,10 @@ class Turns:
         self.settle_temperature(turn)
 
     def remember(self, lead: Lead, recycled: bool) -> None:
+        """What reopening goes back to; a queued lead leaves the queue and its team."""
+        if self.office.is_queued(lead):
+            self.office.leave_queue(lead)
+            lead.team, lead.rule = None, None
         lead.before.append(
             Before(
                 lead.stage, lead.owner, lead.team, lead.rule, recycled,

@@ -1,11 +1,14 @@
 """Starting the service, and any other command, in a directory of the test's own."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from streams.cli import main
 from tests.service.processes import BATON, WAIT_S, Baton, Start, Up, environment
 
 
@@ -40,17 +43,25 @@ def up(tmp_path: Path, acme_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def baton(tmp_path: Path) -> Baton:
-    """Runs any command in `tmp_path` to its end."""
+def baton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Baton:
+    """Runs any command in `tmp_path` to its end: `up` as a process, the others in this one."""
 
     def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*BATON, *arguments],
-            cwd=tmp_path,
-            env=environment(**settings),
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-        )
+        wanted = environment(**settings)
+        if arguments[0] == "up":
+            return subprocess.run(
+                [*BATON, *arguments],
+                cwd=tmp_path,
+                env=wanted,
+                capture_output=True,
+                text=True,
+                timeout=WAIT_S,
+            )
+        monkeypatch.chdir(tmp_path)
+        changed = {name: wanted.get(name) for name in os.environ.keys() | wanted.keys()}
+        done = CliRunner().invoke(main, arguments, env=changed)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run

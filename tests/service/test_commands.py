@@ -100,7 +100,7 @@ def test_explain_tells_the_story_from_the_store_while_the_service_runs(
             "assigned to",
             "promise running, first contact",
             "Where lead-1 stands on",
-            "stage sql",
+            "\n    stage sql",
             "first contact: running",
         )
     ]
