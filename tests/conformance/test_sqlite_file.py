@@ -200,7 +200,7 @@ def test_what_only_the_check_sees_is_found_too(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(36)
         file.write((5).to_bytes(4, "big"))
-    assert "Freelist" in refused("damaged", path)
+    assert "freelist" in refused("damaged", path)
 
 
 def test_a_damaged_state_is_told_when_it_is_read(path: Path) -> None:
