@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ from streams.sqlite.connect import FileLock, open_reader
 from streams.sqlite.database import Database
 from streams.sqlite.failures import failures
 from streams.sqlite.reading import SqliteReader
+from streams.sqlite.tending import Tending
 from streams.storage import Accepted, Record, StorageError
 from streams.writer import Writer
 
@@ -51,12 +52,11 @@ class NoAgreementError(Exception):
 class Embedded:
     """The service as HTTP sees it: the writer beside it, and readers of the same file."""
 
-    def __init__(self, writer: Writer, reader: Reader, news: News, start_at: datetime) -> None:
+    def __init__(self, writer: Writer, reader: Reader, news: News) -> None:
         self.reader = reader
         self.news = news
         self.health = writer.health
         self._writer = writer
-        self._start_at = start_at
 
     @property
     def agreement(self) -> Agreement:
@@ -66,8 +66,8 @@ class Embedded:
         return agreement
 
     def now(self) -> datetime:
-        """How far the log's time has been lived through; behind the present by a second at most."""
-        return self._writer.health().now or self._start_at
+        """The log's time; behind the present by a second at most."""
+        return self._writer.present
 
     async def submit(self, events: Sequence[Accepted]) -> list[Record]:
         """Make events durable, all or none."""
@@ -151,10 +151,11 @@ class _Host:
             news.tell()
             self._hooks.told(decisions)
 
-        writer = Writer(database.reopen, clock, told=told)
+        tend = Tending(database, timedelta(days=self._settings.retention_days))
+        writer = Writer(database.reopen, clock, told=told, tend=tend)
         _put_in_force(writer, agreement, store)
         with SqliteReader(store) as reader, self._failures_heard():
-            service = Embedded(writer, reader, news, clock.now())
+            service = Embedded(writer, reader, news)
             writer.start()
             if database.check_beside:
                 threading.Thread(target=self._check, name="check", daemon=True).start()

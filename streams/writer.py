@@ -76,10 +76,14 @@ class Writer:
         clock: LogClock,
         *,
         told: Callable[[Sequence[Decision]], None] | None = None,
+        tend: Callable[[datetime], None] | None = None,
     ) -> None:
         self._open_storage = open_storage
         self._clock = clock
         self._told = told
+        self._tend = tend
+        self.present = clock.now()
+        """The log's time, as of a round ago at most: a second, when nothing happens."""
         self._log, self._store = open_storage()
         self._loop = Loop(self._log, self._store, steady_s)
         self._queue: deque[_Submission] = deque()
@@ -166,7 +170,10 @@ class Writer:
                 group = self._group()
                 stopping = self._stopping and not group
             self._append(group)
-            decisions, self._more = self._loop.slice(self._clock.now(), SLICE_S)
+            self.present = now = self._clock.now()
+            decisions, self._more = self._loop.slice(now, SLICE_S)
+            if self._tend is not None and not (self._more or self._queue or self._stopping):
+                self._tend(now)
         except StorageError as error:
             self._fail(error)
             return not self._stopping

@@ -1,15 +1,26 @@
 """A fixed part of the seeds of `make chaos`, and that the simulation does what it promises."""
 
+import asyncio
 from collections import Counter
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Final
 
 import pytest
 
+from rules.events import Event
 from streams.clock import LogClock
+from streams.codec import encode_event
+from streams.storage import Accepted, Record
+from streams.writer import Writer
 from tests.chaos.disks import MemoryDisk
 from tests.chaos.running import failures, run
 from tests.chaos.simulation import simulate
+from tests.chaos.world import Patience, World
+from tests.model.agreements import BARE
+from tests.model.strategies import HOUR, MINUTE
 
+START_AT: Final = datetime(2026, 3, 5, 8, 0, tzinfo=UTC)
 _PORTIONS: Final = 8
 _SEEDS: Final = 200
 
@@ -44,16 +55,50 @@ def test_the_seeds_meet_everything_that_can_happen() -> None:
 
 _HAPPENINGS: Final = (
     "crash before append", "crash after append", "crash before commit", "crash after commit",
-    "crash before activate", "error before append", "error after append", "error before commit",
+    "activate", "error before append", "error after append", "error before commit",
     "error after commit", "error before read", "error before lead", "error before open",
     "the disk is full", "wall clock wrong by", "somebody kills it", "stopped after",
     "did not start", "sla.breached", "sla.retracted", "lead.queued", "lead.recycled",
 )  # fmt: skip
 
 
-def test_a_clock_that_forgets_what_was_lived_through_is_found_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The simulation notices a fault that this service once had."""
-    monkeypatch.setattr(LogClock, "not_before", lambda clock, at: None)
-    assert failures(range(1, 400)), "no seed notices that stamps fall behind the committed clock"
+def test_nothing_is_stamped_before_what_time_alone_decided() -> None:
+    """A breach is committed, the process dies, and somebody sets the wall clock back."""
+    disk, world = MemoryDisk(), World(START_AT, MINUTE / 60)
+    started = writer_on(disk, world)
+    text = BARE.encode()
+    started.activate(text, sha256(text).hexdigest())
+    asyncio.run(posted(started, event("demo.requested", START_AT)))
+    world.pass_by(2 * HOUR)
+    assert started._round()
+    assert any(b"sla.breached" in body for body in disk.decisions())
+    lived_at = started.health().now
+    world.set_wrong(-HOUR)
+    again = writer_on(disk, world)
+    (record,) = asyncio.run(posted(again, event("lead.attempted", START_AT + HOUR)))
+    assert lived_at is not None
+    assert record.stamped_at >= lived_at >= START_AT + 2 * HOUR
+
+
+def writer_on(disk: MemoryDisk, world: World) -> Writer:
+    """A writer as a new process makes it."""
+    log, _ = disk.open()
+    writer = Writer(disk.open, LogClock(log.newest_stamp(), world.wall, world.steady_s))
+    writer._wake = Patience(world)
+    return writer
+
+
+async def posted(writer: Writer, accepted: Accepted) -> list[Record]:
+    """Send one event and let the writer work until nothing waits."""
+    task = asyncio.ensure_future(writer.submit([accepted]))
+    await asyncio.sleep(0)
+    while writer._queue or writer._more:
+        writer._round()
+    return await task
+
+
+def event(kind: str, at: datetime) -> Accepted:
+    """Something about the one lead."""
+    data = {"channel": "call"} if kind == "lead.attempted" else {}
+    happened = Event(kind, "/tests", kind, "lead-1", at, data, None)
+    return Accepted(happened, encode_event(happened))
