@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: .venv/ready-to-run ## the product at work, on an invented month of leads
+run: .venv/ready-to-run ## the service at work, on an invented month of leads
 	@$(BIN)/baton demo
 
 test: .venv/ready-to-develop ## all tests

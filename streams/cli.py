@@ -54,7 +54,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "restore": CommandEntry("streams.commands.restore", "Put a backup in the place of the store."),
     "replay": CommandEntry("streams.commands.replay", "Turn a file of events into decisions."),
     "demo": CommandEntry(
-        "streams.demo", "Show the product at work on an invented month of leads.", hidden=True
+        "streams.demo", "Show the service at work on an invented month of leads.", hidden=True
     ),
 }
 

@@ -331,8 +331,8 @@ def _introduce(console: "Console", running: "Running", agreement: Path) -> None:
         f"baton is up at {running.url}, with {printable(running.agreement.name)}, version "
         f"{running.agreement.version} ({agreement}).\n"
         f"{DAYS} invented days go by, up to the present. Meanwhile, in another terminal:\n"
-        f"  {_baton()} explain lead-01 --store {running.store}\n"
-        f"  curl '{running.url}/leads?stage=sql'\n",
+        f"  curl '{running.url}/leads?stage=sql'\n"
+        f"  curl -N -H 'accept: text/event-stream' {running.url}/decisions\n",
         soft_wrap=True,
     )
 

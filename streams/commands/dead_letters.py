@@ -81,6 +81,8 @@ def redrive_command(
     and the exit status is 1.
     """
     from streams.redriving import redrive
+    from streams.sending import GivenUpError
+    from streams.storage import StorageError
 
     if everything == bool(numbers):
         raise click.UsageError("Name the IDs that `baton dead-letters list` shows, or say --all.")
@@ -95,7 +97,10 @@ def redrive_command(
                 f"No dead letter waits under {', '.join(missing)}: see `baton dead-letters list`."
             )
         letters = [waiting[each] for each in dict.fromkeys(numbers)]
-    taken, refused = redrive(settings, letters, time.sleep)
+    try:
+        taken, refused = redrive(settings, letters, time.sleep)
+    except (GivenUpError, StorageError) as error:
+        refuse(str(error))
     click.echo(f"{taken} taken now, {refused} refused again.")
     if refused:
         raise click.exceptions.Exit(1)

@@ -30,20 +30,24 @@ def command(url: str | None, as_json: bool, events: BinaryIO) -> None:
     from streams.jsonl import read_lines
     from streams.keeping import keep_dead_letters
     from streams.sending import GivenUpError, Sender, service_client
+    from streams.storage import StorageError
 
     settings = read_settings(url=url)
     beside = "stdin" if events.name in ("-", "<stdin>") else str(events.name)
-    with (
-        service_client(settings) as client,
-        keep_dead_letters(settings.store, beside) as kept,
-        _bar(events) as watch,
-    ):
-        sender = Sender(client, kept.keep, time.sleep, watch)
-        given_up = None
-        try:
-            sender.send(read_lines(events))
-        except GivenUpError as error:
-            given_up = str(error)
+    given_up = None
+    try:
+        with (
+            service_client(settings) as client,
+            keep_dead_letters(settings.store, beside) as kept,
+            _bar(events) as watch,
+        ):
+            sender = Sender(client, kept.keep, time.sleep, watch)
+            try:
+                sender.send(read_lines(events))
+            except GivenUpError as error:
+                given_up = str(error)
+    except StorageError as error:
+        refuse(f"What is refused can't be kept, so nothing more is sent. {error}")
     _report(sender.count, kept, as_json)
     if given_up is not None:
         refuse(

@@ -17,7 +17,7 @@ from tests.bench.activity import BATCH, Drawn
 from tests.bench.stored import lead_ids
 
 BEGINS: Final = "sending"
-_CONNECTIONS: Final = 32
+_CONNECTIONS: Final = 256
 _SENDING: Final = 2
 """Batches on the way at once."""
 _PREPARED: Final = 20

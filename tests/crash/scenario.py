@@ -35,7 +35,7 @@ TEXTS: Final = (HURRY.encode(), BARE.encode())
 _SEED: Final = 3
 _STEPS: Final = 8
 _STEP_S: Final = 3 * 3600
-_TICK: Final = timedelta(milliseconds=20)
+_TICK: Final = timedelta(milliseconds=2)
 Boundary = Callable[[str], None]
 
 

@@ -1,4 +1,4 @@
-"""Moves played against the reference, and its decisions compared with the engine's."""
+"""Moves played against the reference and the engine, and their decisions compared."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from rules.agreement import Agreement
 from rules.decisions import Decision
 from rules.events import Event
 from rules.loading import load_agreement
+from streams.engine import Engine
 from tests.model.reference import Reference
 from tests.model.strategies import Gap, Late, Move
 from tests.model.told import Told
@@ -69,7 +70,9 @@ class Player:
     def moved(self, gap: Gap) -> datetime:
         if isinstance(gap, timedelta):
             return self.now + gap
-        wakes = [self.reference.wake(lead) for lead in self.reference.leads.values()]
+        wakes: list[datetime | None] = [
+            self.reference.wake(lead) for lead in self.reference.leads.values()
+        ]
         office_at = self.reference.office.next_change(self.now)
         due: list[datetime] = [at for at in (*wakes, office_at) if at is not None and at > self.now]
         if not due:
@@ -84,7 +87,9 @@ class Player:
     def own_time(self, late: Late) -> datetime:
         if isinstance(late, timedelta):
             return self.now - late
-        dues = [told.data["due"] for told in self.told if told.type == "sla.breached"]
+        dues: list[datetime | None] = [
+            told.data["due"] for told in self.told if told.type == "sla.breached"
+        ]
         gone = [due for due in dues if due is not None]
         if not gone:
             return self.now
@@ -98,6 +103,13 @@ def play(agreement: Agreement, start_at: datetime, moves: list[Move]) -> Played:
     until_at = player.now + AFTERWARDS
     told = player.told + player.reference.run_until(until_at)
     return Played(player.events, until_at, told)
+
+
+def decided(agreement: Agreement, played: Played) -> list[Told]:
+    """What the engine decides about the same events."""
+    engine = Engine(agreement)
+    decisions = [each for event, now in played.events for each in engine.take(event, now)]
+    return [as_told(each) for each in decisions + engine.run_until(played.until_at)]
 
 
 def as_told(decision: Decision) -> Told:

@@ -7,17 +7,19 @@ the engine the compiled agreement, the calendars and the conditions, nothing els
 Choices made where the contract and docs/fine-points.md are silent, so that a
 difference can be judged:
 
- 1. Equal own times: the order of arrival decides, also between an attempt and
-    the rejection that ends its cycle. A cycle never starts before the one it ends.
+ 1. Equal own times: the order of arrival decides, everywhere. Evidence of the start
+    event's own time counts. A cycle never starts before the one it ends.
  2. Time's work at one instant: leads by id, each wholly, with the queue drained
     after each; then what time changes for people (openings, ends of absence). A
     lead that an assignment reaches first has its own due work done.
- 3. Of one lead at one instant: clause by clause in the order of the file, each
-    with warning, due time, ladder. A step at 0m of an attempt breach is told at
-    once after the event, without a cause.
- 4. `sla.escalated` comes before the `lead.assigned` of its `do: reassign`.
- 5. Attempt limits are judged with the evidence, in the order of the file; the
-    total before the channel. An ended lead's attempts are not judged.
+ 3. A step at 0m of an attempt breach is told right after it, with its cause; all else
+    that is due at once (recycling, a warning) is told without one. A warning that would
+    fall on the clock's start isn't told.
+ 4. `sla.escalated` comes before the `lead.assigned` of its `do: reassign`, and both after
+    all else of that instant. Of several that ask at one instant, the first of the file
+    reassigns; the others are told in their place.
+ 5. Attempt limits are judged with the starts, in the order of the file; the total before
+    the channel. An ended lead's attempts are not judged.
  6. `at_least` reads `when`, owner, team and attempts as just before the rejection;
     attempts with an own time after the rejection's are not of that cycle.
  7. `recycle_after` is fixed when the count is first reached; it is dropped when the
@@ -25,26 +27,29 @@ difference can be judged:
  8. Without a `rejection` chapter a rejection recycles whatever its reason.
  9. `owner` is the lead's present owner, or the clock's own where there is none now;
     for clocks ended by reassignment or an ending, the clock's own.
-10. After recycling the lead has no owner, team or rule; after an ending it keeps them.
+10. A queued lead has the queue's team. After recycling it has no owner, team or rule;
+    after an ending it keeps them.
 11. `opportunity.opened` is done with wins and losses, after the conditions.
 12. Reopening undoes the latest ending that was not yet undone, one at a time; touches
-    made meanwhile count on; the conditions are tried again; the lead is assigned with
-    its earlier team and rule; without an owner it is routed if it's beyond the handoff.
-13. A late-known end of a clause counts for a clause that starts only now: it never starts.
-    Decisions that the starting event itself caused are evidence, the event is not.
+    made meanwhile, and late ones of the cycle given back, count; the conditions are tried
+    again; the lead is assigned with its earlier team and rule; without an owner it is
+    routed if it's beyond the handoff.
+13. A clause never starts whose end is known to have happened since its start, whether it
+    starts late by `when` or by a late report. Decisions that the starting event itself
+    caused are evidence, the event is not.
 14. A start that comes while the clause waits for its `when` takes the earlier one's place.
 15. An overdue clause met late can still be retracted by earlier evidence, and is met anew.
 16. A breach or warning that a pause reported late would have prevented stands. A pause
-    with an `until` already past counts from its own time until then.
-17. A lead.paused lasts over reassignment, recycling and reopening.
+    whose `until` isn't after its own time changes nothing; one that ends a longer pause
+    earlier than now lets the clocks go on now.
+17. A pause lasts over reassignment, endings, recycling and reopening.
 18. The account's rep is tried first for queued leads too, and is passed over if not eligible.
     Chosen for the account, nobody is passed over.
 19. A rep of weight 0 is passed over by a round robin.
 20. `do: reassign` of a lead without owner or team does nothing; its `rule` stays the lead's.
 21. What one event frees in the queue has that event as its cause.
 22. The evidence of a retraction is the event that completed the count.
-23. Evidence whose own time is still to come does not meet a clause before its due time.
-24. Values of `distinct` that are absent don't count.
+23. Values of `distinct` that are absent don't count.
 """
 
 from collections.abc import Iterable

@@ -142,10 +142,8 @@ class Turns:
         self.settle_temperature(turn)
 
     def remember(self, lead: Lead, recycled: bool) -> None:
-        """What reopening goes back to; a queued lead leaves the queue and its team."""
-        if self.office.is_queued(lead):
-            self.office.leave_queue(lead)
-            lead.team, lead.rule = None, None
+        """What reopening goes back to; a queued lead leaves the queue."""
+        self.office.leave_queue(lead)
         lead.before.append(
             Before(
                 lead.stage, lead.owner, lead.team, lead.rule, recycled,
@@ -164,7 +162,7 @@ class Turns:
             lead.limits |= before.limits
             lead.used_up |= before.used_up
             lead.owner = None
-        lead.team, lead.rule = before.team, before.rule
+        lead.team, lead.rule = (before.team, before.rule) if before.owner else (None, None)
         self.settle_temperature(turn)
         self.try_stages(turn)
         return before.owner if lead.stage not in ENDED else None

@@ -60,6 +60,7 @@ class Up:
             "GET", "/decisions", params={"lead": lead}, headers=asked
         ) as answer:
             for line in answer.iter_lines():
+                assert not line.startswith(":"), f"only {found}, and now a heartbeat"
                 if line.startswith("data:"):
                     found.append(json.loads(line.removeprefix("data:")))
                     if len(found) == count:

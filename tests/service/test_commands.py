@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from streams import clock
 from tests.service.processes import Baton, Start, Up, event
 
 
@@ -49,6 +50,24 @@ def test_without_a_store_at_hand_refused_lines_are_kept_beside_the_file(
     assert done.stdout == "1 event taken, 1 line refused and kept in events.jsonl.refused.jsonl.\n"
     kept = (tmp_path / "events.jsonl.refused.jsonl").read_text()
     assert json.loads(kept)["original"] == "{half"
+
+
+def test_a_store_that_is_none_keeps_nothing_and_is_left_alone(baton: Baton, tmp_path: Path) -> None:
+    (tmp_path / "baton.db").write_text("minutes of the meeting\n" * 1_000)
+    refused = baton("send", write(tmp_path / "events.jsonl", "{half"))
+    assert refused.returncode == 2
+    assert "What is refused can't be kept" in refused.stderr
+    assert (tmp_path / "baton.db").read_text().startswith("minutes of the meeting")
+
+
+def test_what_is_no_service_is_said_to_be_none(up: Start, baton: Baton, tmp_path: Path) -> None:
+    service = up()
+    file = write(tmp_path / "events.jsonl", claimed(1, "nobody"))
+    assert baton("send", file, url=service.url).returncode == 1
+    for command in (("send", file), ("dead-letters", "redrive", "--all")):
+        refused = baton(*command, url=f"{service.url}/other")
+        assert refused.returncode == 2
+        assert "is not baton. Set BATON_URL" in refused.stderr
 
 
 def test_a_dead_letter_is_sent_again_once_the_agreement_takes_it(
@@ -113,7 +132,8 @@ def test_explain_tells_the_story_from_the_store_while_the_service_runs(
 
 def test_explain_tells_where_a_lead_stood_at_an_earlier_moment(up: Start, baton: Baton) -> None:
     service = up()
-    service.post(event(1, "webinar.registered", asset="one"))
+    recent = {"time": clock.now().isoformat()}
+    service.post(event(1, "webinar.registered", asset="one") | recent)
     service.decided(2)
     service.post(event(2, "demo.requested"))
     later = service.decided(4)[-1]

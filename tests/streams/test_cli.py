@@ -103,7 +103,7 @@ def commands(events: Path) -> dict[str, tuple[str, ...]]:
         "replay": ("replay", agreement, "--until=2026-12-01T00:00:00Z", file),
         "explain": ("explain", "lead-1", agreement, file),
         "explain as json": ("explain", "lead-1", agreement, "--json", file),
-        "demo": ("demo",),
+        "demo": ("demo", "--once", "--listen=127.0.0.1:0", f"--dir={events.parent / 'demo'}"),
     }
 
 
@@ -163,7 +163,11 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        done = subprocess.run([*BATON, "demo"], stdout=pipe, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            [*BATON, "demo", "--listen=127.0.0.1:0", f"--dir={tmp_path}"],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+        )
     assert done.stderr == b""
 
 

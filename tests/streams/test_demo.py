@@ -1,6 +1,9 @@
-"""`baton demo`: virtual time goes in order, the tally is right, the feed can be replayed."""
+"""`baton demo`: virtual time goes in order, the tally is right, the service decides as a replay."""
 
-from datetime import datetime, timedelta
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,10 +20,16 @@ from rules.decisions import (
     StageChanged,
 )
 from rules.events import Event
-from streams.codec import decode
-from streams.demo import START_AT, Tally, command, perform
+from streams.codec import encode
+from streams.demo import Tally, command, perform
+from streams.engine import Engine
 from streams.feed import Feed
+from streams.replaying import Taken, replay
+from streams.sqlite.reading import SqliteReader
 
+START_AT = datetime(2026, 2, 28, 23, 0, tzinfo=UTC)
+"""Midnight of Sunday 1 March 2026 in Rome; the hour changes on the 29th."""
+BATON = (sys.executable, "-c", "from streams.cli import main; main()")
 END_AT = START_AT + timedelta(days=20)
 
 
@@ -48,7 +57,7 @@ def test_time_goes_forward_and_people_react_to_what_time_decided(acme: Agreement
     feed = Feed(acme, seed=4, leads=10, start_at=START_AT, days=20)
     given: dict[str, datetime] = {}
     attempted: set[str] = set()
-    for each in perform(engine, feed, END_AT):
+    for each in perform(engine, feed, START_AT, END_AT):
         if isinstance(each, Decision):
             given[each.subject] = each.time_at
         elif each.type == "lead.attempted":
@@ -91,17 +100,35 @@ def test_stages_are_counted_at_the_last_one_entered() -> None:
     assert tally.stages == {"lead-1": "sql"}
 
 
-def test_the_demonstration_runs_and_keeps_its_feed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_service_decides_in_the_demonstration_what_a_replay_of_its_feed_decides(
+    tmp_path: Path, acme: Agreement
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    shown = CliRunner().invoke(command, ["--leads", "6"])
-    assert shown.exit_code == 0, shown.output
-    for words in ("assigned to", "promise kept", "Leads by stage: ", "first contact, hot", "check"):
+    shown = subprocess.run(
+        [*BATON, "demo", "--once", "--leads=6", "--listen=127.0.0.1:0", f"--dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"BATON_DEMO_SPEED": "0"},
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stderr == ""
+    assert shown.stdout.startswith("baton is up at http://127.0.0.1:")
+    for words in ("assigned to", "promise kept", "Leads by stage: ", "first contact, hot"):
         assert words in shown.stdout
-    lines = (tmp_path / "build/demo/events.jsonl").read_bytes().splitlines()
+    lines = (tmp_path / "events.jsonl").read_bytes().splitlines()
     assert len(lines) > 30
-    assert all(isinstance(decode(each), Event) for each in lines)
+    with SqliteReader(tmp_path / "baton.db") as reader:
+        decided = [body for _, body in reader.decisions(0, 10_000)]
+        lived_to = reader.standing().clock_at
+    assert lived_to is not None
+    engine = Engine(acme)
+    again = [
+        decision
+        for each in replay(engine, enumerate(lines, 1))
+        if isinstance(each, Taken)
+        for decision in each.decisions
+    ]
+    again += engine.run_until(lived_to)
+    assert [encode(each, acme.source) for each in again] == decided
 
 
 @pytest.mark.parametrize("speed", ["fast", "-1", "nan", ""])

@@ -1,0 +1,81 @@
+"""A longer search for stories on which engine and reference differ.
+
+    python -m tests.model.search AGREEMENT [STORIES [SEED]]
+
+AGREEMENT is a name such as `Hurry`. Prints the shortest story that it found,
+event by event, and the first decision that differs; the exit status is then 1.
+"""
+
+import sys
+from datetime import datetime
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from rules.agreement import Agreement
+from tests.model.agreements import AGREEMENTS
+from tests.model.playing import Played, decided, event_line, first_difference, loaded, play
+from tests.model.strategies import Move, stories
+
+Story = tuple[datetime, list[Move]]
+
+
+def told_apart(agreement: Agreement, story: Story) -> tuple[Played, str | None]:
+    played = play(agreement, *story)
+    return played, first_difference(played.told, decided(agreement, played))
+
+
+def find(agreement: Agreement, count: int, from_seed: int) -> Story | None:
+    """A story on which they differ, as Hypothesis shrank it."""
+    found: list[Story] = []
+
+    @seed(from_seed)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def search(data: st.DataObject) -> None:
+        story = data.draw(stories(agreement))
+        if told_apart(agreement, story)[1] is not None:
+            found.append(story)
+            raise AssertionError("they differ")
+
+    try:
+        search()
+    except AssertionError:
+        return found[-1]
+    return None
+
+
+def shortest(agreement: Agreement, story: Story) -> Story:
+    """The story without the moves that it can do without."""
+    start_at, moves = story
+    index = 0
+    while index < len(moves):
+        fewer = moves[:index] + moves[index + 1 :]
+        if told_apart(agreement, (start_at, fewer))[1] is not None:
+            moves, index = fewer, 0
+        else:
+            index += 1
+    return (start_at, moves)
+
+
+def main(name: str, count: str = "1000", from_seed: str = "0") -> int:
+    agreement = next(each for each in map(loaded, AGREEMENTS) if each.name.startswith(name))
+    story = find(agreement, int(count), int(from_seed))
+    if story is None:
+        sys.stdout.write(f"{agreement.name}: no difference in {count} stories\n")
+        return 0
+    played, difference = told_apart(agreement, shortest(agreement, story))
+    for event, now in played.events:
+        sys.stdout.write(event_line(event, now) + "\n")
+    sys.stdout.write(f"{difference}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
