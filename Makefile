@@ -7,7 +7,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test check format bench chaos lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ format: .venv/ready-to-develop ## format the code and order its imports
 
 bench: .venv/ready-to-develop ## the figures and their targets, also in build/bench.json
 	@$(BIN)/python -m tests.bench
+
+chaos: .venv/ready-to-develop ## 10,000 simulated lives of the service, with crashes and faults
+	@$(BIN)/python -m tests.chaos
 
 lock: .venv/ready-to-run ## renew requirements/*.txt from pyproject.toml
 	@$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --quiet install uv

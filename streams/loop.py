@@ -12,6 +12,7 @@ then does the clock run on: nobody is in breach because the service was down.
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from rules.admission import admit
@@ -28,6 +29,8 @@ _READ: Final = 1_000
 """Records that are read from the log at a time."""
 _AHEAD: Final = 20_000
 """Records that are held in memory when they come faster than they are processed."""
+_FETCHED: Final = 250
+"""Records whose leads are read in one go."""
 _WAKES: Final = 50
 """Wake-ups that are fired before the slice's time is looked at again."""
 
@@ -43,6 +46,7 @@ class Loop:
         self._states = StoredStates(store)
         self._waiting: deque[Record] = deque()
         self._newest = offset
+        self._fetched = offset
         self._processor: Processor | None = None
         if digest is not None:
             agreement = stored_agreement(store, digest)
@@ -85,11 +89,11 @@ class Loop:
         while more and self._steady() < until_s:
             record = self._head()
             horizon = record.stamped_at if record is not None else clock
-            if self._processor is not None:
+            if self._processor is not None and not self._processor.caught_up(horizon):
                 decisions += self._processor.run_until(horizon, _WAKES)
-                if not self._processor.caught_up(horizon):
-                    continue
-            if record is None:
+            elif record is None:
+                if self._processor is not None:
+                    self._processor.run_until(clock)
                 more = False
             elif record.agreement is not None and decisions:
                 # A commit's decisions are all of one agreement: the next slice changes it.
@@ -109,9 +113,20 @@ class Loop:
             self._waiting.extend(self._log.read(self.offset, _READ))
             if self._waiting:
                 self._newest = max(self._newest, self._waiting[-1].offset)
-                events = (record.event for record in self._waiting)
-                self._store.prefetch({event.subject for event in events if event is not None})
-        return self._waiting[0] if self._waiting else None
+        if not self._waiting:
+            return None
+        head = self._waiting[0]
+        if head.offset > self._fetched:
+            self._fetch()
+        return head
+
+    def _fetch(self) -> None:
+        """Have the leads of the records that come next read in one go."""
+        soon = list(islice(self._waiting, _FETCHED))
+        self._fetched = soon[-1].offset
+        if len(soon) > 1:
+            events = (record.event for record in soon)
+            self._store.prefetch(dict.fromkeys(each.subject for each in events if each is not None))
 
     def _take(self, record: Record, decisions: list[Decision], letters: list[DeadLetter]) -> None:
         self._waiting.popleft()

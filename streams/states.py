@@ -1,8 +1,10 @@
 """Leads of a store while they are worked on: what has changed, and who is due next."""
 
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 from heapq import heappop, heappush
+from itertools import islice, takewhile
 from typing import Final
 
 from rules.events import Event
@@ -11,6 +13,8 @@ from streams.storage import Store
 
 _CHUNK: Final = 2_000
 """Wake-ups that are read from the store at a time."""
+_AHEAD: Final = 200
+"""Leads that are read in one go when they are about to be woken."""
 
 _Wake = tuple[datetime, str]
 
@@ -26,9 +30,16 @@ class StoredStates:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed: dict[str, Lead] = {}
-        self._wakes: list[_Wake] = []
+        self._stored: deque[_Wake] = deque()
+        """Wake-ups as the store gave them, in order."""
+        self._noted: list[_Wake] = []
+        """A heap of those that came up since."""
+        self._first: _Wake | None = None
+        """The earliest of both."""
         self._known_to: _Wake | None = None
         self._all_known = False
+        self._fetched_to: _Wake | None = None
+        """Leads to be woken up to here have been read."""
 
     def lead(self, lead_id: str) -> Lead | None:
         """The lead as it stands now."""
@@ -55,24 +66,50 @@ class StoredStates:
     def due(self, at: datetime) -> _Wake | None:
         """The earliest wake-up up to `at` that still stands."""
         while True:
-            while self._wakes and self._wakes[0][0] <= at:
-                first = self._wakes[0]
+            first = self._first
+            if first is None:
+                if self._all_known or not self._read_on():
+                    return None
+            elif first[0] > at:
+                return None
+            else:
+                if self._fetched_to is None or first > self._fetched_to:
+                    self._fetch(at)
                 lead = self.lead(first[1])
                 if lead is not None and lead.wake_at == first[0]:
                     return first
-                heappop(self._wakes)
-            if self._wakes or self._all_known or not self._read_on():
-                return None
+                self._drop(first)
 
     def earliest(self) -> datetime | None:
         """The first wake-up that is known of, whether it still stands or not."""
-        if not self._wakes and not self._all_known:
+        if self._first is None and not self._all_known:
             self._read_on()
-        return self._wakes[0][0] if self._wakes else None
+        return self._first[0] if self._first is not None else None
 
     def _note(self, wake: _Wake) -> None:
         if self._all_known or (self._known_to is not None and wake <= self._known_to):
-            heappush(self._wakes, wake)
+            heappush(self._noted, wake)
+            if self._first is None or wake < self._first:
+                self._first = wake
+
+    def _drop(self, first: _Wake) -> None:
+        """Take out the earliest wake-up, wherever it is, and find the next."""
+        stored, noted = self._stored, self._noted
+        if stored and stored[0] == first:
+            stored.popleft()
+        else:
+            heappop(noted)
+        if stored and noted:
+            self._first = min(stored[0], noted[0])
+        else:
+            self._first = stored[0] if stored else noted[0] if noted else None
+
+    def _fetch(self, at: datetime) -> None:
+        """Have the leads that are woken next, up to `at`, read in one go."""
+        soon = list(takewhile(lambda wake: wake[0] <= at, islice(self._stored, _AHEAD)))
+        if soon:
+            self._fetched_to = soon[-1]
+            self._store.prefetch(lead_id for _, lead_id in soon)
 
     def _read_on(self) -> bool:
         """Read the next wake-ups of the store; whether there may be any."""
@@ -81,10 +118,10 @@ class StoredStates:
         self._all_known = len(rows) < _CHUNK
         if rows:
             self._known_to = rows[-1]
-        for wake in rows:
-            heappush(self._wakes, wake)
+            self._stored.extend(rows)
+            self._first = rows[0] if self._first is None else min(self._first, rows[0])
         # Leads not yet committed are not in the store's index as they stand now.
         for lead in self._changed.values():
             if lead.wake_at is not None and (before is None or (lead.wake_at, lead.id) > before):
                 self._note((lead.wake_at, lead.id))
-        return bool(self._wakes)
+        return self._first is not None

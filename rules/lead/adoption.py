@@ -20,9 +20,8 @@ def adopt(turn: Turn) -> None:
     lead.seen = {name: found for name, found in lead.seen.items() if name in names}
     lead.alarms = tuple(alarm for alarm in lead.alarms if alarm.clause in names)
     limits = lead.cycle.limits
-    if limits.recycle_clause is not None and limits.recycle_clause not in names:
-        limits = turn.revise_limits(limits, recycle_clause=None, recycle_at=None, recycle_left=None)
-        lead.cycle = turn.revise(lead.cycle, limits=limits)
+    kept = tuple(each for each in limits.recyclings if each.clause in names)
+    lead.cycle = turn.revise(lead.cycle, limits=turn.revise_limits(limits, recyclings=kept))
     icp = book.agreement.icp
     lead.icp = icp is not None and icp.holds(turn.facts())
     turn.facts_changed = True

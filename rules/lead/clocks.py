@@ -29,17 +29,20 @@ PAST_KEPT: Final = 8
 def judge(turn: Turn, attempted: str | None) -> None:
     """Judge every clause by what this turn brought; `attempted` is an attempt's channel."""
     lead = turn.lead
-    ended = turn.ended is not None or turn.reopened
+    ended = turn.ended is not None or turn.reopened or lead.reopening
     if not (turn.triggers or lead.deferred or ended or attempted or turn.facts_changed):
         return
     if lead.pending and awaits_assignment(turn):
         # Whoever gets the lead is part of what the event caused: judge after the answer.
         lead.deferred = (*lead.deferred, *turn.triggers)
+        lead.reopening = lead.reopening or turn.reopened
         turn.facts_changed = False
+        ended = turn.ended is not None
         triggers: tuple[Trigger, ...] = ()
     else:
         triggers = (*lead.deferred, *turn.triggers)
         lead.deferred = ()
+        lead.reopening = False
     if ended:
         lead.alarms = ()
     concerned = _concerned(turn, triggers, ended=ended, attempted=attempted is not None)

@@ -65,7 +65,7 @@ def recycle(
         trails=old_trails,
         attempts=old_attempts,
         horizon=None if kept else old.horizon,
-        limits=turn.revise_limits(old.limits, recycle_at=None, recycle_left=None),
+        limits=turn.revise_limits(old.limits, recyclings=()),
     )
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, remembered)
     count = attempt_log.total(old_attempts)

@@ -10,16 +10,18 @@ from rules.decisions import Breached
 from rules.lead import attempts as log
 from rules.lead import ladders, pauses
 from rules.lead.rulebook import rank
-from rules.lead.state import Alarm, Attempts, Limits
+from rules.lead.state import Alarm, Attempts, Limits, Recycling
 from rules.lead.turn import Turn
-from rules.vocabulary import FUNNEL, BreachKind
+from rules.vocabulary import ENDED, FUNNEL, BreachKind
 
 
 def judge(turn: Turn, clause: AttemptClause, attempted: str | None) -> None:
     """Judge the clause after an attempt on channel `attempted`, or after a rejection."""
     if turn.ended is not None and turn.ended.rejected is not None:
         _too_few(turn, clause)
-    elif attempted is not None and (clause.when is None or clause.when.holds(turn.facts())):
+    elif attempted is None or turn.lead.stage in ENDED:
+        return
+    elif clause.when is None or clause.when.holds(turn.facts()):
         _too_many(turn, clause, attempted)
         _used_up(turn, clause)
 
@@ -96,31 +98,34 @@ def _used_up(turn: Turn, clause: AttemptClause) -> None:
     """After the last allowed attempt, the lead has `recycle_after` to answer."""
     lead, limits = turn.lead, turn.lead.cycle.limits
     attempts = lead.cycle.attempts
-    if clause.recycle_after is None or clause.at_most is None or limits.used_up:
+    if clause.recycle_after is None or clause.at_most is None or clause.name in limits.used_up:
         return
     if attempts.connected_at is not None or log.counted(attempts) < clause.at_most:
         return
     calendar = turn.book.calendar_of(clause, lead.owner)
     last_at = log.nth_at(attempts, clause.at_most)
     at = max(calendar.add(last_at, clause.recycle_after), turn.now)
-    _remember(turn, used_up=True, recycle_clause=clause.name, recycle_since=last_at, recycle_at=at)
+    _remember(
+        turn,
+        used_up=limits.used_up | {clause.name},
+        recyclings=(*limits.recyclings, Recycling(clause.name, calendar.name, last_at, at)),
+    )
     pauses.hold(turn)
 
 
 def connected(turn: Turn) -> None:
     """The lead was reached: it is not recycled for want of an answer."""
-    if turn.lead.cycle.limits.recycle_clause is not None:
-        _remember(turn, recycle_clause=None, recycle_at=None, recycle_left=None)
+    if turn.lead.cycle.limits.recyclings:
+        _remember(turn, recyclings=())
 
 
 def due_for_recycling(turn: Turn) -> bool:
     """Whether a lead whose attempts are used up is to be recycled now."""
-    limits = turn.lead.cycle.limits
-    if limits.recycle_at is None or limits.recycle_left is not None:
+    waiting = turn.lead.cycle.limits.recyclings
+    left = tuple(each for each in waiting if each.left is not None or each.at > turn.now)
+    if len(left) == len(waiting):
         return False
-    if limits.recycle_at > turn.now:
-        return False
-    _remember(turn, recycle_clause=None, recycle_at=None)
+    _remember(turn, recyclings=left)
     stage = turn.lead.stage
     return stage in FUNNEL and rank(stage) < FUNNEL.index("opportunity")
 

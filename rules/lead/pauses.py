@@ -13,7 +13,7 @@ import msgspec
 from rules.agreement import AttemptClause, Clause, DeadlineClause
 from rules.calendars import Calendar
 from rules.lead.rulebook import Rulebook, stops
-from rules.lead.state import Alarm, Clock, Pause, Reminder, Rung, Stopped
+from rules.lead.state import Alarm, Clock, Pause, Recycling, Reminder, Rung, Stopped
 from rules.lead.turn import Turn
 
 KEPT: Final = 32
@@ -203,28 +203,30 @@ def _start_alarm(turn: Turn, alarm: Alarm, at: datetime) -> Alarm:
     return Alarm(alarm.clause, alarm.calendar, rungs)
 
 
-def _recycling_calendar(turn: Turn) -> Calendar | None:
-    name = turn.lead.cycle.limits.recycle_clause
-    clause = _clause(turn.book, name) if name is not None else None
-    if clause is None or not stops(clause):
-        return None
-    return turn.book.calendar_of(clause, turn.lead.owner)
-
-
 def _stop_recycling(turn: Turn, from_at: datetime) -> None:
-    limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
-    if calendar is None or limits.recycle_at is None or limits.recycle_left is not None:
-        return
-    since_at = limits.recycle_since or from_at
-    left = calendar.elapsed(max(from_at, since_at), limits.recycle_at)
-    revised = turn.revise_limits(limits, recycle_left=left)
-    turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)
+    def stop(each: Recycling) -> Recycling:
+        if each.left is not None or not _stands(turn.book, each.clause):
+            return each
+        calendar = turn.book.calendar(each.calendar)
+        left = calendar.elapsed(max(from_at, each.since_at), each.at)
+        return Recycling(each.clause, each.calendar, each.since_at, each.at, left)
+
+    _recycle(turn, stop)
 
 
 def _start_recycling(turn: Turn, at: datetime) -> None:
-    limits, calendar = turn.lead.cycle.limits, _recycling_calendar(turn)
-    if calendar is None or limits.recycle_left is None:
-        return
-    again_at = calendar.advance(max(at, limits.recycle_since or at), limits.recycle_left)
-    revised = turn.revise_limits(limits, recycle_left=None, recycle_at=again_at)
-    turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)
+    def start(each: Recycling) -> Recycling:
+        if each.left is None:
+            return each
+        again_at = turn.book.calendar(each.calendar).advance(max(at, each.since_at), each.left)
+        return Recycling(each.clause, each.calendar, each.since_at, again_at)
+
+    _recycle(turn, start)
+
+
+def _recycle(turn: Turn, change: Callable[[Recycling], Recycling]) -> None:
+    limits = turn.lead.cycle.limits
+    if limits.recyclings:
+        changed = tuple(change(each) for each in limits.recyclings)
+        revised = turn.revise_limits(limits, recyclings=changed)
+        turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)

@@ -68,21 +68,30 @@ class Attempts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     connected_at: datetime | None = None
 
 
+class Recycling(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That a lead whose attempts are used up by `clause` is recycled at `at`.
+
+    Its time is counted from `since_at`; `left` is the working time left until
+    then while its clock is stopped.
+    """
+
+    clause: str
+    calendar: str
+    since_at: datetime
+    at: datetime
+    left: timedelta | None = None
+
+
 class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What attempt limits have already caused in a cycle, so that it is caused once.
 
     `breached` holds clause names, followed by a channel where it is a channel's
-    limit. `recycle_at` is when a lead whose attempts are used up is recycled, its
-    time counted from `recycle_since`; `recycle_left` is the working time left
-    until then while its clock is stopped.
+    limit; `used_up` the clauses whose last allowed attempt was made.
     """
 
     breached: frozenset[tuple[str, str | None]] = frozenset()
-    used_up: bool = False
-    recycle_clause: str | None = None
-    recycle_since: datetime | None = None
-    recycle_at: datetime | None = None
-    recycle_left: timedelta | None = None
+    used_up: frozenset[str] = frozenset()
+    recyclings: tuple[Recycling, ...] = ()
 
 
 class Cycle(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -241,6 +250,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     pending: tuple[Pending, ...] = ()
     deferred: tuple[Trigger, ...] = ()
     """What clauses are yet to judge, once the router has answered."""
+    reopening: bool = False
+    """Reopened, and clauses are yet to judge it, once the router has answered."""
     cycle: Cycle = Cycle()
     before: Before | None = None
     clocks: dict[str, Clock] = {}

@@ -135,9 +135,7 @@ def _promises_at(lead: Lead) -> datetime | None:
     for alarm in lead.alarms:
         if alarm.left is None:
             moments.extend(rung.at for rung in alarm.rungs)
-    limits = lead.cycle.limits
-    if limits.recycle_at is not None and limits.recycle_left is None:
-        moments.append(limits.recycle_at)
+    moments.extend(each.at for each in lead.cycle.limits.recyclings if each.left is None)
     if lead.paused and lead.pauses[-1].until_at is not None:
         moments.append(lead.pauses[-1].until_at)
     return min(moments, default=None)

@@ -34,7 +34,8 @@ _GAPS: Final = (_NO_TIME, _NO_TIME, MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 9 * HOU
 _LONG_GAPS: Final = (3 * DAY, 12 * DAY, 31 * DAY)
 _AFTERWARDS: Final = (_NO_TIME, HOUR, DAY, 5 * DAY, 40 * DAY)
 _MOST_ROUNDS: Final = 200_000
-_cached_load = cache(load_agreement)
+cached_load = cache(load_agreement)
+"""Agreements are loaded at every start, and there are many."""
 
 
 class Silence:
@@ -305,7 +306,7 @@ def simulate(seed: int, disk: Disk, note: Callable[[str], None] = lambda line: N
     simulation = Simulation(seed, disk, note)
     draw = Random(~seed)
     with ExitStack() as patches:
-        patches.enter_context(patch("streams.loop.load_agreement", _cached_load))
+        patches.enter_context(patch("streams.loop.load_agreement", cached_load))
         # Small pages and chunks, so that their edges are where something happens.
         for name, sizes in (("_READ", (1, 3, 1_000)), ("_AHEAD", (2, 20_000)), ("_WAKES", (1, 50))):
             patches.enter_context(patch(f"streams.loop.{name}", draw.choice(sizes)))

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 
 import msgspec
 
@@ -11,10 +10,11 @@ from rules.admission import admit
 from rules.decisions import Assigned, Breached, Decision, Recycled, Started
 from rules.events import Event
 from rules.vocabulary import ENDED
-from streams.codec import decode_decision, encode, encode_event
-from streams.engine import REMEMBERED, Engine
+from streams.codec import decode_decision
+from streams.engine import REMEMBERED
 from streams.storage import Record, Store
 from tests.chaos.simulation import Simulation
+from tests.chaos.undisturbed import stamped, undisturbed
 from tests.model.playing import as_told, first_difference
 from tests.model.reference import Reference
 
@@ -33,9 +33,10 @@ def judge(run: Simulation) -> None:
     _log_is_sound(records)
     _answers_are_true(run, records)
     final_at = run.final_at()
-    expected, letters = undisturbed(run, records, final_at)
+    by_digest = {each.digest: each for each in run.agreements}
+    expected, refused = undisturbed(records, by_digest, final_at)
     _same(expected, stored)
-    assert [sha256(each).hexdigest() for each in run.disk.letters()] == letters, "dead letters"
+    assert run.disk.letters() == refused, "dead letters"
     decisions = [decode_decision(body) for body in stored]
     _told_is_true(run.told, decisions)
     _numbers_have_no_gaps(decisions)
@@ -51,39 +52,9 @@ def judge(run: Simulation) -> None:
         _as_the_reference(run, records, decisions, final_at)
 
 
-def undisturbed(
-    run: Simulation, records: Sequence[Record], final_at: datetime
-) -> tuple[list[bytes], list[str]]:
-    """What an engine in memory makes of the log's records: decisions, and digests of letters."""
-    by_digest = {each.digest: each for each in run.agreements}
-    first = by_digest[records[0].agreement or ""]
-    engine, source = Engine(first), first.source
-    lines: list[bytes] = []
-    letters: list[str] = []
-    for record in records:
-        decisions = engine.run_until(record.stamped_at)
-        if record.agreement is not None:
-            engine.switch(by_digest[record.agreement])
-        else:
-            event = _event(record)
-            if admit(engine.book.agreement, event) is None:
-                decisions += engine.take(event, record.stamped_at)
-            else:
-                letters.append(sha256(encode_event(event)).hexdigest())
-        lines += [encode(each, source) for each in decisions]
-        source = engine.book.agreement.source
-    return lines + [encode(each, source) for each in engine.run_until(final_at)], letters
-
-
 def marked(event: Event) -> Mark:
     """What an event is known by (contract, section 1)."""
     return event.subject, event.source, event.id
-
-
-def _event(record: Record) -> Event:
-    assert record.event is not None
-    assert record.event.received_at == record.stamped_at
-    return record.event
 
 
 def _same(expected: Sequence[bytes], stored: Sequence[bytes]) -> None:
@@ -115,7 +86,7 @@ def _answers_are_true(run: Simulation, records: Sequence[Record]) -> None:
         assert own <= known, f"lost: {own - known}"
         for record in sent.answer or ():
             assert records[record.offset - 1] == record, f"not what the log says: {record}"
-            assert marked(_event(record)) in own, f"somebody else's: {record}"
+            assert marked(stamped(record)) in own, f"somebody else's: {record}"
 
 
 def _told_is_true(told: Sequence[Decision], decisions: Sequence[Decision]) -> None:

@@ -1,4 +1,4 @@
-"""A process killed at every boundary of a commit, and again and again, loses and doubles nothing."""
+"""A process killed at every boundary, and again and again, loses and doubles nothing."""
 
 import json
 import subprocess
@@ -15,7 +15,12 @@ ROOT: Final = Path(__file__).parents[2]
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What the driver tells of all its runs."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash.driver", str(tmp_path_factory.mktemp("crash") / "runs")],
+        [
+            sys.executable,
+            "-m",
+            "tests.crash.driver",
+            str(tmp_path_factory.mktemp("crash") / "runs"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,7 +33,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 def test_the_scenario_is_worth_being_interrupted(told: list[dict[str, Any]]) -> None:
     whole = told[0]
     assert whole["undisturbed"] > 100
-    assert {"lead.assigned", "sla.started", "sla.warned", "sla.breached"} <= set(whole["kinds"])
+    assert whole["events"] > 20
+    assert len(whole["kinds"]) > 9, whole["kinds"]
 
 
 def test_killed_at_any_boundary_it_comes_to_the_same_bytes(told: list[dict[str, Any]]) -> None:

@@ -112,6 +112,35 @@ def decided(agreement: Agreement, played: Played) -> list[Told]:
     return [as_told(each) for each in decisions + engine.run_until(played.until_at)]
 
 
+Story = tuple[datetime, list[Move]]
+
+
+def told_apart(agreement: Agreement, story: Story) -> tuple[Played, str | None]:
+    """The story as played, and the first decision that differs, if any does."""
+    played = play(agreement, *story)
+    return played, first_difference(played.told, decided(agreement, played))
+
+
+def shortest(agreement: Agreement, story: Story) -> Story:
+    """The story without the moves that the difference can do without."""
+    start_at, moves = story
+    index = 0
+    while index < len(moves):
+        fewer = moves[:index] + moves[index + 1 :]
+        if told_apart(agreement, (start_at, fewer))[1] is not None:
+            moves, index = fewer, 0
+        else:
+            index += 1
+    return (start_at, moves)
+
+
+def account(agreement: Agreement, story: Story) -> str:
+    """What happened, event by event, and where engine and reference part."""
+    played, difference = told_apart(agreement, story)
+    happened = [event_line(event, now) for event, now in played.events]
+    return "\n".join([agreement.name, *happened, str(difference)])
+
+
 def as_told(decision: Decision) -> Told:
     """A decision of the engine in the reference's words."""
     data: dict[str, Any] = {

@@ -7,26 +7,18 @@ event by event, and the first decision that differs; the exit status is then 1.
 """
 
 import sys
-from datetime import datetime
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from rules.agreement import Agreement
 from tests.model.agreements import AGREEMENTS
-from tests.model.playing import Played, decided, event_line, first_difference, loaded, play
-from tests.model.strategies import Move, stories
-
-Story = tuple[datetime, list[Move]]
-
-
-def told_apart(agreement: Agreement, story: Story) -> tuple[Played, str | None]:
-    played = play(agreement, *story)
-    return played, first_difference(played.told, decided(agreement, played))
+from tests.model.playing import Story, account, loaded, shortest, told_apart
+from tests.model.strategies import stories
 
 
 def find(agreement: Agreement, count: int, from_seed: int) -> Story | None:
-    """A story on which they differ, as Hypothesis shrank it."""
+    """A story on which they differ."""
     found: list[Story] = []
 
     @seed(from_seed)
@@ -34,7 +26,7 @@ def find(agreement: Agreement, count: int, from_seed: int) -> Story | None:
         max_examples=count,
         deadline=None,
         database=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     @given(st.data())
@@ -51,29 +43,13 @@ def find(agreement: Agreement, count: int, from_seed: int) -> Story | None:
     return None
 
 
-def shortest(agreement: Agreement, story: Story) -> Story:
-    """The story without the moves that it can do without."""
-    start_at, moves = story
-    index = 0
-    while index < len(moves):
-        fewer = moves[:index] + moves[index + 1 :]
-        if told_apart(agreement, (start_at, fewer))[1] is not None:
-            moves, index = fewer, 0
-        else:
-            index += 1
-    return (start_at, moves)
-
-
 def main(name: str, count: str = "1000", from_seed: str = "0") -> int:
     agreement = next(each for each in map(loaded, AGREEMENTS) if each.name.startswith(name))
     story = find(agreement, int(count), int(from_seed))
     if story is None:
         sys.stdout.write(f"{agreement.name}: no difference in {count} stories\n")
         return 0
-    played, difference = told_apart(agreement, shortest(agreement, story))
-    for event, now in played.events:
-        sys.stdout.write(event_line(event, now) + "\n")
-    sys.stdout.write(f"{difference}\n")
+    sys.stdout.write(account(agreement, shortest(agreement, story)) + "\n")
     return 1
 
 
