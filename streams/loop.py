@@ -82,7 +82,7 @@ class Loop:
     def slice(self, clock: datetime, budget_s: float) -> tuple[list[Decision], bool]:
         """Work for about `budget_s`, commit, and say what was decided and whether more waits."""
         until_s = self._steady() + budget_s
-        was_at, was_now = self.offset, self.now
+        was_at, was_now, was_router = self.offset, self.now, self._router_at()
         decisions: list[Decision] = []
         letters: list[DeadLetter] = []
         more = True
@@ -100,13 +100,17 @@ class Loop:
                 break
             else:
                 self._take(record, decisions, letters)
-        if decisions or letters or self.offset != was_at or self._moved(was_now):
+        if decisions or letters or self.offset != was_at or self._moved(was_now, was_router):
             self._commit(decisions, letters)
         return decisions, more
 
-    def _moved(self, was: datetime | None) -> bool:
+    def _router_at(self) -> datetime | None:
+        return self._processor.router.state.wake_at if self._processor else None
+
+    def _moved(self, was: datetime | None, was_router: datetime | None) -> bool:
         """Whether states changed with time alone; that the clock moved on is no reason to write."""
-        return self.now != was and any(True for _ in self._states.changed())
+        changed = any(True for _ in self._states.changed())
+        return self.now != was and (changed or self._router_at() != was_router)
 
     def _head(self) -> Record | None:
         if not self._waiting:

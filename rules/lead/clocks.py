@@ -140,7 +140,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
         known = evidence.added(old, clause.ends, found)
         kept_at = evidence.kept_at(known, clause.ends)
         if kept_at is not None and kept_at < due_at:
-            _retract(turn, clause, known, trigger, known.owner)
+            _retract(turn, clause, known, trigger, known.owner or lead.owner)
         else:
             past.append(known)
     lead.past = tuple(past)
@@ -160,7 +160,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
             _retract(turn, clause, clock, trigger, lead.owner)
         else:
             _met(turn, clause, clock, kept_at, lead.owner)
-            _remember(turn, clock, lead.owner)
+            _remember(turn, clock, None)
 
 
 def _met(
@@ -191,7 +191,10 @@ def _retract(
 
 
 def _remember(turn: Turn, clock: Clock, owner: str | None) -> None:
-    """Keep a breached clock that ended with `owner`: evidence may still retract its breach."""
+    """Keep a breached clock that is over: evidence may still retract its breach.
+
+    `owner` is who had the lead when it was taken away; None where it was kept late.
+    """
     over = msgspec.structs.replace(clock, state="over", rungs=(), stopped=None, owner=owner)
     same = [each for each in turn.lead.past if each.clause == clock.clause]
     forgotten = same[: max(0, len(same) + 1 - PAST_KEPT)]

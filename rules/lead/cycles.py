@@ -44,7 +44,8 @@ def end(turn: Turn, stage: Stage, word: str, because: tuple[str, ...]) -> None:
     """Win, lose or disqualify the lead. Its owner stays known."""
     lead = turn.lead
     turn.ended = _ending(turn, word, lead.cycle.attempts)
-    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None)
+    earlier = lead.before if lead.stage in ENDED or lead.stage == "nurturing" else None
+    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None, earlier)
     handoff.free(turn)
     lead.resting = False
     stages.enter(turn, stage, because)
@@ -85,7 +86,7 @@ def reopen(turn: Turn, by: str | None) -> None:
         return
     was = lead.stage
     turn.reopened = True
-    lead.before = None
+    lead.before = before.earlier
     lead.resting = False
     if before.cycle is not None:
         lead.cycle = _rejoined(turn, before.cycle)
@@ -93,10 +94,12 @@ def reopen(turn: Turn, by: str | None) -> None:
     who = f" by {by}" if by else ""
     stages.enter(turn, before.stage, (f"reopened{who}: {_MISTAKES[was]} was a mistake",))
     temperature.update(turn)
+    stages.climb(turn)
     open_again = before.stage not in ENDED and before.stage != "nurturing"
     if open_again and before.owner is not None:
         handoff.give_back(turn, before, by)
-    stages.climb(turn)
+    elif not open_again:
+        lead.owner, lead.team, lead.rule = before.owner, before.team, before.rule
 
 
 def _rejoined(turn: Turn, old: Cycle) -> Cycle:

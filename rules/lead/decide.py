@@ -7,6 +7,8 @@ touch or attempt; temperature; stages; rejection, win or loss; routing; clauses.
 
 from datetime import datetime
 
+import msgspec
+
 from rules.conditions import Facts
 from rules.events import Event, is_touch
 from rules.lead import (
@@ -69,6 +71,8 @@ def decide(book: Rulebook, lead: Lead | None, event: Event, now: datetime) -> Ou
     _move(turn, event)
     if turn.stage_reached:
         handoff.seek(turn)
+    if draft.queued and kind in _PROFILE_EVENTS:
+        handoff.seek_again(turn)
     if kind in book.triggers or (touch and concerns):
         turn.triggers.insert(0, Trigger(kind, event.time_at, event.id, event.data))
     clocks.judge(turn, attempted)
@@ -99,18 +103,36 @@ def _take(turn: Turn, event: Event) -> str | None:
     if kind in _PROFILE_EVENTS:
         profile.apply(turn, event)
     elif not _of_this_cycle(lead, event):
-        return None
+        _take_into_past(turn, event)
     elif kind == "lead.attempted":
-        channel = event.data["channel"]
-        connected = event.data.get("outcome") == "connected"
-        made = attempts.record(lead.cycle.attempts, Attempt(event.time_at, channel, connected))
-        lead.cycle = turn.revise(lead.cycle, attempts=made)
-        if connected:
+        _attempt(turn, event)
+        if event.data.get("outcome") == "connected":
             limits.connected(turn)
-        return str(channel)
+        return str(event.data["channel"])
     elif is_touch(kind):
         _touch(turn, event)
     return None
+
+
+def _take_into_past(turn: Turn, event: Event) -> None:
+    """Something of the cycle before, which a reopening may bring back: it is written down there."""
+    lead, before = turn.lead, turn.lead.before
+    if before is None or before.cycle is None:
+        return
+    present, lead.cycle = lead.cycle, before.cycle
+    if _of_this_cycle(lead, event):
+        if event.type == "lead.attempted":
+            _attempt(turn, event)
+        elif is_touch(event.type):
+            _touch(turn, event)
+    lead.before = msgspec.structs.replace(before, cycle=lead.cycle)
+    lead.cycle = present
+
+
+def _attempt(turn: Turn, event: Event) -> None:
+    cycle, data = turn.lead.cycle, event.data
+    made = Attempt(event.time_at, data["channel"], data.get("outcome") == "connected")
+    turn.lead.cycle = turn.revise(cycle, attempts=attempts.record(cycle.attempts, made))
 
 
 def _touch(turn: Turn, event: Event) -> None:

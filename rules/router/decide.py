@@ -41,7 +41,7 @@ class Router:
         match request:
             case Seek():
                 sought = self._seek(request, now)
-                answers: list[Answer] = [sought]
+                answers: list[Answer] = [] if sought is None else [sought]
                 if isinstance(sought, Given) and request.account is not None:
                     answers += self._drain(request.cause, now)
             case Move():
@@ -118,16 +118,23 @@ class Router:
             self.state.turns[choice.team] = choice.turned
         self._give(choice.rep, account)
 
-    def _seek(self, request: Seek, now: datetime) -> Answer:
+    def _seek(self, request: Seek, now: datetime) -> Answer | None:
+        """A rep for the lead, or a place in the queue; None if it keeps the one that it has."""
+        known = self.state.queue.get(request.lead)
         choice, passed = self._pick(request.team, request.account, now)
         if choice is None:
             state = self.state
-            state.arrived += 1
+            if known is None:
+                state.arrived += 1
+            number = state.arrived if known is None else known.number
             state.queue[request.lead] = InQueue(
-                state.arrived, request.lead, request.ticket, request.team, request.account
+                number, request.lead, request.ticket, request.team, request.account
             )
+            if known is not None:
+                return None
             because = _nobody(request.team, passed)
             return Waits(request.lead, request.ticket, request.team, passed, because, request.cause)
+        self.state.queue.pop(request.lead, None)
         self._settle(choice, request.account)
         return Given(
             request.lead, request.ticket, choice.rep, choice.team, passed,

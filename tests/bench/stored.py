@@ -3,7 +3,7 @@
 Every stored lead has its state, one event in the log and one decision, so that
 the indexes are as deep as in earnest. Those that want to be woken soon are left
 out of the copying: what a figure measures is what it causes itself. A store is
-kept in `build/bench`, for the tables and the week that it was made for.
+kept in `build/bench`, for the tables, the states and the week that it was made for.
 """
 
 import os
@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
+from rules.lead import state
 from rules.lead.state import Lead
 from rules.vocabulary import ENDED
 from streams.clock import now as wall_now
@@ -26,8 +28,8 @@ from streams.clock import steady_s
 from streams.codec import encode
 from streams.engine import Engine
 from streams.loop import Loop
+from streams.sqlite import schema
 from streams.sqlite.database import Database
-from streams.sqlite.schema import MIGRATIONS
 from streams.sqlite.stamps import maybe_us, to_us
 from tests.bench.activity import agreement, agreement_text, body, mixed
 
@@ -66,7 +68,7 @@ def lead_ids(count: int) -> tuple[str, ...]:
 def stored(count: int) -> Path:
     """A closed store of `count` leads, not to be written to: `copied` makes one that may be."""
     today = wall_now().date().isocalendar()
-    made_for = f"{len(MIGRATIONS)}-{today.year}w{today.week:02}"
+    made_for = f"{_shapes()}-{today.year}w{today.week:02}"
     path = FOLDER / f"{count}-leads-{made_for}.db"
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -78,6 +80,12 @@ def stored(count: int) -> Path:
         _make(part, count)
         part.rename(path)
     return path
+
+
+def _shapes() -> str:
+    """Changes whenever rows may look different, so that no store of another shape is used."""
+    made_by = (state.__file__, schema.__file__, __file__)
+    return blake2b(b"".join(Path(each).read_bytes() for each in made_by), digest_size=4).hexdigest()
 
 
 @cache

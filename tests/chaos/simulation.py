@@ -38,6 +38,18 @@ cached_load = cache(load_agreement)
 """Agreements are loaded at every start, and there are many."""
 
 
+_SIZES: Final = {
+    "loop._READ": (1, 3, 1_000),
+    "loop._AHEAD": (2, 20_000),
+    "loop._FETCHED": (1, 3, 250),
+    "loop._WAKES": (1, 50),
+    "states._CHUNK": (1, 2, 2_000),
+    "states._AHEAD": (1, 2, 200),
+    "writer.GROUP": (1, 5, 2_000),
+    "writer.MOST_WAITING": (3, 20_000),
+}
+
+
 class Silence:
     """Takes what the writer logs, and keeps it to itself."""
 
@@ -308,11 +320,8 @@ def simulate(seed: int, disk: Disk, note: Callable[[str], None] = lambda line: N
     with ExitStack() as patches:
         patches.enter_context(patch("streams.loop.load_agreement", cached_load))
         # Small pages and chunks, so that their edges are where something happens.
-        for name, sizes in (("_READ", (1, 3, 1_000)), ("_AHEAD", (2, 20_000)), ("_WAKES", (1, 50))):
-            patches.enter_context(patch(f"streams.loop.{name}", draw.choice(sizes)))
-        patches.enter_context(patch("streams.states._CHUNK", draw.choice((1, 2, 2_000))))
-        patches.enter_context(patch("streams.writer.GROUP", draw.choice((1, 5, 2_000))))
-        patches.enter_context(patch("streams.writer.MOST_WAITING", draw.choice((3, 20_000))))
+        for name, sizes in _SIZES.items():
+            patches.enter_context(patch(f"streams.{name}", draw.choice(sizes)))
         patches.enter_context(patch("streams.writer.SLICE_S", 0.051))
         patches.enter_context(patch("streams.writer.steady_s", simulation.world.work_s))
         patches.enter_context(patch("streams.writer._log", Silence()))

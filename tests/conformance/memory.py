@@ -7,6 +7,7 @@ raises before anything is kept.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -119,6 +120,7 @@ class MemoryStore:
         self.disk.agreements[digest] = text
 
 
+@lru_cache(10_000)
 def _name(body: bytes) -> tuple[str, str, str] | None:
     event = decode(body) if body else None
     if event is None or isinstance(event, Refusal):

@@ -165,7 +165,10 @@ class Promises:
             if not in_time and (clock.archived or clock.met_late):
                 return
             if in_time:
-                data = {"clause": clock.clause.name, "evidence": done.id}
+                data = {
+                    "clause": clock.clause.name,
+                    "evidence": turn.event.event.id if turn.event else done.id,
+                }
                 self.tell(turn, "sla.retracted", data)
                 clock.breached = False
             else:
