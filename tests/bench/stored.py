@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import cache
@@ -122,52 +121,53 @@ def _make(path: Path, count: int) -> None:
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
         connection.execute("BEGIN IMMEDIATE")
-        _fill(connection, count, at)
-        for _, statement in indexes:
-            connection.execute(statement)
+        templates = _templates(at)
+        # The second half goes between the first: pages are then as full as pages become in time.
+        # Packed ones would be split by every change.
+        for half in (range(0, count, 2), range(1, count, 2)):
+            _fill(connection, templates, half, at)
+            for _, statement in indexes:
+                connection.execute(statement)
+            indexes = []
+        _settle(connection, templates, count)
         connection.execute("COMMIT")
 
 
-def _fill(connection: sqlite3.Connection, count: int, at: datetime) -> None:
-    templates = _templates(at)
+def _fill(
+    connection: sqlite3.Connection, templates: list[_Template], numbers: range, at: datetime
+) -> None:
     at_us = to_us(at)
+
+    def of(number: int) -> _Template:
+        return templates[number % len(templates)]
+
     connection.executemany(
-        "INSERT INTO leads VALUES (?, ?, ?, ?, ?, ?, ?)", _lead_rows(templates, count)
+        "INSERT INTO leads VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (n + 1, lead_id(n), of(n).wake_us, *of(n).standing, _named(of(n).state, n))
+            for n in numbers
+        ),
     )
     connection.executemany(
-        "INSERT INTO events (seq, stamped_at, subject, source, id, body) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (
-                number + 2, at_us, lead_id(number), "/crm", f"event-{number:07}",
-                _named(templates[number % len(templates)].event, number),
-            )
-            for number in range(count)
-        ),
-    )  # fmt: skip
+        "INSERT INTO events (stamped_at, subject, source, id, body) VALUES (?, ?, '/crm', ?, ?)",
+        ((at_us, lead_id(n), f"event-{n:07}", _named(of(n).event, n)) for n in numbers),
+    )
     connection.executemany(
-        "INSERT INTO decisions VALUES (?, ?, ?, ?)",
-        (
-            (
-                number + 1, lead_id(number), at_us,
-                _named(templates[number % len(templates)].decision, number),
-            )
-            for number in range(count)
-        ),
-    )  # fmt: skip
+        "INSERT INTO decisions (lead, time_at, body) VALUES (?, ?, ?)",
+        ((lead_id(n), at_us, _named(of(n).decision, n)) for n in numbers),
+    )
+
+
+def _settle(connection: sqlite3.Connection, templates: list[_Template], count: int) -> None:
+    """Make the router's rows and the position fit what was filled in."""
     held = Counter(templates[n % len(templates)].open_for for n in range(count))
     connection.executemany(
         "INSERT INTO reps VALUES (?, ?, 0, NULL, NULL, ?)",
         [(rep, held[rep], number) for number, rep in enumerate(held) if rep is not None],
     )
-    connection.execute("UPDATE position SET offset = ?, decision = ?", (count + 1, count))
-
-
-def _lead_rows(templates: list[_Template], count: int) -> Iterator[tuple[object, ...]]:
-    for number in range(count):
-        each = templates[number % len(templates)]
-        yield (
-            number + 1, lead_id(number), each.wake_us, *each.standing, _named(each.state, number)
-        )  # fmt: skip
+    connection.execute(
+        "UPDATE position SET offset = (SELECT max(seq) FROM events), decision = ?", (count,)
+    )
 
 
 def _named(row: bytes, number: int) -> bytes:
