@@ -179,6 +179,9 @@ class Router:
         queued lead is of.
         """
         answers: list[Answer] = []
+        if self.agreement.routing is None:
+            # Leads that an earlier agreement queued: under this one nobody is given any.
+            return answers
         stuck: set[str] = set()
         for waiting in self.state.waiting():
             # Without an account of its own a lead fares like the one before it.
