@@ -11,6 +11,8 @@ from typing import Final
 import click
 
 from tests.chaos.running import Failure, failures, run
+from tests.chaos.shortening import shortened
+from tests.chaos.verdict import DiffersFromReferenceError
 
 _AT_ONCE: Final = 50
 _PROCESSES: Final = 2
@@ -53,9 +55,11 @@ def one(seed: int) -> int:
     lines: list[str] = []
     try:
         run(seed, lines.append)
-    except Exception:
+    except Exception as error:
         click.echo("\n".join(lines[-_SHOWN:]))
         traceback.print_exc()
+        if isinstance(error, DiffersFromReferenceError):
+            click.echo(f"\nThe fewest events that it takes:\n{shortened(error.run)}")
         return 1
     click.echo("\n".join(lines))
     click.echo(f"Seed {seed} holds.")

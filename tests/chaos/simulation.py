@@ -121,14 +121,17 @@ class Simulation:
 
     async def run(self) -> None:
         """Everything that happens, up to the last decision."""
-        self._start(self.texts[0])
-        for _ in range(self._steps):
-            try:
-                await self._step()
-            except Crash as crash:
-                self.note(f"the process is gone: {crash}")
-                await self._crashed()
-        await self._finish()
+        try:
+            self._start(self.texts[0])
+            for _ in range(self._steps):
+                try:
+                    await self._step()
+                except Crash as crash:
+                    self.note(f"the process is gone: {crash}")
+                    await self._crashed()
+            await self._finish()
+        finally:
+            await self._hang_up()
 
     def final_at(self) -> datetime:
         """How far the log's time has been lived through at the end."""
@@ -170,13 +173,17 @@ class Simulation:
     async def _crashed(self) -> None:
         if self.draw.random() < 0.5:
             await self._hear()  # some answers were on their way already
+        await self._hang_up()
+        self.disk.crash()
+        self._rest()
+        self._start(self.texts[0])
+
+    async def _hang_up(self) -> None:
+        """Clients that still wait for an answer get none."""
         for sent in self._open:
             sent.task.cancel()
         await asyncio.gather(*(sent.task for sent in self._open), return_exceptions=True)
         self._open = []
-        self.disk.crash()
-        self._rest()
-        self._start(self.texts[0])
 
     def _stop(self) -> None:
         """Stop in order, within the time that is given for it."""

@@ -24,6 +24,10 @@ Mark = tuple[str, str, str]
 class DiffersFromReferenceError(AssertionError):
     """Live service and undisturbed engine agree; the plain reading of the contract does not."""
 
+    def __init__(self, sentence: str, run: Simulation) -> None:
+        super().__init__(sentence)
+        self.run = run
+
 
 def judge(run: Simulation) -> None:
     """Raise `AssertionError` with a sentence on the first thing that does not hold."""
@@ -155,4 +159,4 @@ def _as_the_reference(
     told += reference.run_until(final_at)
     difference = first_difference(told, [as_told(each) for each in decisions])
     if difference is not None:
-        raise DiffersFromReferenceError(f"{agreement.name}\n{difference}")
+        raise DiffersFromReferenceError(f"{agreement.name}\n{difference}", run)

@@ -6,21 +6,28 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 ROOT: Final = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def test_killed_at_any_boundary_it_comes_to_the_same_bytes(tmp_path: Path) -> None:
+    told = drive(tmp_path / "runs")
+    whole = told[0]
+    assert whole["undisturbed"] > 100
+    assert whole["events"] > 20
+    assert len(whole["kinds"]) > 9, whole["kinds"]
+    once = [each for each in told if "killed_at" in each]
+    assert [each["killed_at"] for each in once] == [*range(1, len(once)), None]
+    assert len(once) > 50
+    assert [each for each in once if not each["equal"]] == []
+    again_and_again = [each for each in told if "every" in each]
+    assert max(each["starts"] for each in again_and_again) > 10
+    assert [each for each in again_and_again if not each["equal"]] == []
+
+
+def drive(directory: Path) -> list[dict[str, Any]]:
     """What the driver tells of all its runs."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.crash.driver",
-            str(tmp_path_factory.mktemp("crash") / "runs"),
-        ],
+        [sys.executable, "-m", "tests.crash.driver", str(directory)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,23 +35,3 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def test_the_scenario_is_worth_being_interrupted(told: list[dict[str, Any]]) -> None:
-    whole = told[0]
-    assert whole["undisturbed"] > 100
-    assert whole["events"] > 20
-    assert len(whole["kinds"]) > 9, whole["kinds"]
-
-
-def test_killed_at_any_boundary_it_comes_to_the_same_bytes(told: list[dict[str, Any]]) -> None:
-    runs = [each for each in told if "killed_at" in each]
-    assert [each["killed_at"] for each in runs] == [*range(1, len(runs)), None]
-    assert len(runs) > 50
-    assert [each for each in runs if not each["equal"]] == []
-
-
-def test_killed_again_and_again_it_comes_to_the_same_bytes(told: list[dict[str, Any]]) -> None:
-    runs = [each for each in told if "every" in each]
-    assert max(each["starts"] for each in runs) > 10
-    assert [each for each in runs if not each["equal"]] == []
