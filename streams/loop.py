@@ -29,7 +29,7 @@ _READ: Final = 1_000
 """Records that are read from the log at a time."""
 _AHEAD: Final = 20_000
 """Records that are held in memory when they come faster than they are processed."""
-_FETCHED: Final = 250
+_FETCHED: Final = 100
 """Records whose leads are read in one go."""
 _WAKES: Final = 50
 """Wake-ups that are fired before the slice's time is looked at again."""

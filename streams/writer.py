@@ -1,9 +1,10 @@
 """The one thread that writes: it appends what clients send and decides in between.
 
-The order of a round: take everything that waits to be appended; append it in one
-transaction; answer whoever sent it; then work a slice of the loop and commit it.
-Answers go out only after their records are on disk, and wait at most for one
-slice. A storage error refuses what was to be appended, and the loop is built
+The order of a round: append in one transaction all short submissions that wait,
+and answer whoever sent them; the same with long ones, as many as make a group;
+then work a slice of the loop and commit it. Answers go out only after their
+records are on disk; a short one waits at most for one group of long ones and
+one slice. A storage error refuses what was to be appended, and the loop is built
 anew from the last commit.
 """
 
@@ -25,8 +26,10 @@ from streams.storage import Accepted, Log, Record, StorageError, Store
 
 SLICE_S: Final = 0.01
 """How long a slice works before it commits: what a client may have to wait for."""
-GROUP: Final = 2_000
-"""Events that are appended in one transaction at most."""
+GROUP: Final = 1_000
+"""Events that are appended in one transaction at most, unless one submission is longer."""
+_SHORT: Final = 20
+"""Events of a submission that need not wait behind longer ones."""
 MOST_WAITING: Final = 20_000
 """Events that may wait to be appended; beyond, clients are told to come back."""
 MOST_BEHIND: Final = 200_000
@@ -86,7 +89,8 @@ class Writer:
         """The log's time, as of a round ago at most: a second, when nothing happens."""
         self._log, self._store = open_storage()
         self._loop = Loop(self._log, self._store, steady_s)
-        self._queue: deque[_Submission] = deque()
+        self._short: deque[_Submission] = deque()
+        self._long: deque[_Submission] = deque()
         self._waiting = 0
         self._wake = threading.Condition()
         self._stopping = False
@@ -140,7 +144,7 @@ class Writer:
         here = asyncio.get_running_loop()
         submission = _Submission(events, here.create_future(), here)
         with self._wake:
-            self._queue.append(submission)
+            (self._short if len(events) <= _SHORT else self._long).append(submission)
             self._waiting += len(events)
             self._wake.notify()
         return await submission.answer
@@ -165,14 +169,14 @@ class Writer:
             return self._reopen() or not self._stopping
         try:
             with self._wake:
-                if not self._queue and not self._more and not self._stopping:
+                if not self._asked() and not self._more and not self._stopping:
                     self._wake.wait(self._idle_s())
-                group = self._group()
-                stopping = self._stopping and not group
-            self._append(group)
+                stopping = self._stopping and not self._asked()
+            for queue in (self._short, self._long, self._short):
+                self._append(self._group(queue))
             self.present = now = self._clock.now()
             decisions, self._more = self._loop.slice(now, SLICE_S)
-            if self._tend is not None and not (self._more or self._queue or self._stopping):
+            if self._tend is not None and not (self._more or self._asked() or self._stopping):
                 self._tend(now)
         except StorageError as error:
             self._fail(error)
@@ -190,15 +194,20 @@ class Writer:
         until_s = (next_at - self._clock.now()).total_seconds()
         return min(_IDLE_S, max(0.0, until_s))
 
-    def _group(self) -> list[_Submission]:
-        """Submissions for one transaction; the lock is held."""
+    def _asked(self) -> bool:
+        """Whether anything waits to be appended."""
+        return bool(self._short or self._long)
+
+    def _group(self, queue: deque[_Submission]) -> list[_Submission]:
+        """Submissions for one transaction."""
         group: list[_Submission] = []
         size = 0
-        while self._queue and (not group or size + len(self._queue[0].events) <= GROUP):
-            submission = self._queue.popleft()
-            size += len(submission.events)
-            group.append(submission)
-        self._waiting -= size
+        with self._wake:
+            while queue and (not group or size + len(queue[0].events) <= GROUP):
+                submission = queue.popleft()
+                size += len(submission.events)
+                group.append(submission)
+            self._waiting -= size
         return group
 
     def _append(self, group: list[_Submission]) -> None:
@@ -220,8 +229,9 @@ class Writer:
         self._failure = str(error)
         self._broken = self._more = True
         with self._wake:
-            refused, self._waiting = list(self._queue), 0
-            self._queue.clear()
+            refused, self._waiting = [*self._short, *self._long], 0
+            self._short.clear()
+            self._long.clear()
         _answer(refused, error)
 
     def _reopen(self) -> bool:

@@ -42,6 +42,8 @@ class Intake:
         self._service = service
         self._limits = limits
         self._bodies = BodyReader(limits)
+        # Two large batches at once would take no less time, and everybody else would wait for both.
+        self._one_batch = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,7 +62,14 @@ class Intake:
         await _answer(stored, send)
 
     async def _take(self, mode: Mode, request: Request, body: bytes) -> Stored:
-        events = await self._accepted(self._events(mode, request, body))
+        found = self._events(mode, request, body)
+        if len(found.events) <= _AT_ONCE:
+            return await self._stored(found)
+        async with self._one_batch:
+            return await self._stored(found)
+
+    async def _stored(self, found: Batch) -> Stored:
+        events = await self._accepted(found)
         try:
             records = await self._service.submit(events) if events else []
         except Busy as busy:

@@ -1,7 +1,8 @@
 """One opened store: the lock, the connection, and log and store on it.
 
 Order of opening: lock, file and tables, integrity, mark as open. Order of
-closing: mark as closed, connection (which folds the -wal into the file), lock.
+closing: mark as closed, what is moving pages, connection (which folds the -wal into
+the file), lock.
 """
 
 import sqlite3
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from streams.sqlite import integrity
+from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.connect import FileLock, open_writer
 from streams.sqlite.failures import failures
 from streams.sqlite.log import SqliteLog
@@ -28,6 +30,7 @@ class Database:
         self._cached = cached
         self._lock = FileLock(path)
         self._connection: sqlite3.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
         self.check_beside = False
         try:
             self._open()
@@ -81,18 +84,22 @@ class Database:
 
     def _connect(self, connection: sqlite3.Connection) -> None:
         """Put log and store on `connection` in place of the one before."""
+        checkpoints = Checkpoints(connection, self.path)
         try:
-            log = SqliteLog(connection, self.path)
-            store = SqliteStore(connection, self.path, cached=self._cached)
+            log = SqliteLog(connection, self.path, checkpoints)
+            store = SqliteStore(connection, self.path, checkpoints, cached=self._cached)
         except BaseException:
             connection.close()
             raise
         if self._connection is not connection:
             self._disconnect()
         self._connection, self.log, self.store = connection, log, store
+        self._checkpoints = checkpoints
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         if connection is not None:
             try:
                 connection.close()

@@ -11,6 +11,7 @@ import msgspec
 from streams.codec import decode
 from streams.engine import REMEMBERED
 from streams.refusals import Refusal
+from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.failures import failures, transaction
 from streams.sqlite.stamps import from_us, to_us
 from streams.storage import Accepted, Record, StorageError
@@ -35,8 +36,11 @@ class SqliteLog:
     The newest row is never deleted, so that numbers and stamps go on from it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, checkpoints: Checkpoints
+    ) -> None:
         self._connection = connection
+        self._checkpoints = checkpoints
         self._path = path
         with failures("read", path):
             row = connection.execute(
@@ -52,6 +56,7 @@ class SqliteLog:
         stamp_us = self._stamp(now)
         with transaction(self._connection, "write to", self._path):
             fresh = self._insert(events, stamp_us)
+        self._checkpoints.look()
         if not fresh:
             return []
         first, at = self._newest + 1, from_us(stamp_us)

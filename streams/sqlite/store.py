@@ -18,6 +18,7 @@ from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.codec import encode
 from streams.sqlite import dead_letters, router_rows
+from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.failures import failures, storage_error, transaction
 from streams.sqlite.stamps import from_us, maybe_at, maybe_us, to_us
 from streams.storage import Commit, StorageError
@@ -43,9 +44,15 @@ class SqliteStore:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, *, cached: int = CACHED_LEADS
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        checkpoints: Checkpoints,
+        *,
+        cached: int = CACHED_LEADS,
     ) -> None:
         self._connection = connection
+        self._checkpoints = checkpoints
         self._path = path
         self._cached = cached
         self._leads: OrderedDict[str, Lead] = OrderedDict()
@@ -122,6 +129,7 @@ class SqliteStore:
         except BaseException:
             self._failed = True
             raise
+        self._checkpoints.look()
         router_rows.written(self._router)
         for lead in leads:
             self._hold(lead)
