@@ -292,7 +292,7 @@ class Simulation:
         self.faults.disarm()
         self.world.pass_by(self.draw.choice(_AFTERWARDS))
         rounds = 0
-        while rounds == 0 or self.writer._more or self.writer._queue or self.writer._broken:
+        while rounds == 0 or self.writer._more or self.writer._asked() or self.writer._broken:
             self.writer._round()
             await self._hear()
             rounds += 1

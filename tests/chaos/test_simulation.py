@@ -92,7 +92,7 @@ async def posted(writer: Writer, accepted: Accepted) -> list[Record]:
     """Send one event and let the writer work until nothing waits."""
     task = asyncio.ensure_future(writer.submit([accepted]))
     await asyncio.sleep(0)
-    while writer._queue or writer._more:
+    while writer._asked() or writer._more:
         writer._round()
     return await task
 
