@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -133,17 +134,23 @@ class History:
         if self._loop is None:
             text = without_people(self.text)
             self.store.keep_agreement(self._agreement.digest, text)
-            self._loop = Loop(self.log, self.store, steady_s)
+            self._loop = Loop(self.log, self.store)
             self._loop.offer([self.log.activate(self._agreement.digest, at)])
         return self._loop
 
     def _work(self, loop: Loop, clock: datetime) -> None:
-        while loop.slice(clock, _SLICE_S)[1]:
-            pass
+        while True:
+            begun_s = steady_s()
+            if not loop.slice(clock, partial(_passed, begun_s))[1]:
+                return
 
     def _refuse(self, refusal: Refusal | Refused, line: bytes) -> None:
         self.count.refused += 1
         self.refuse(dead_letter(refusal, line, self._lines))
+
+
+def _passed(begun_s: float) -> bool:
+    return steady_s() - begun_s >= _SLICE_S
 
 
 def _beyond(at: datetime, now: datetime) -> Refusal | None:

@@ -19,11 +19,10 @@ from rules.admission import admit
 from rules.agreement import Agreement
 from rules.decisions import Decision
 from rules.loading import load_agreement
-from streams.codec import encode_event
 from streams.processing import Processor
-from streams.refusals import DeadLetter, dead_letter
+from streams.refusals import dead_letter
 from streams.states import StoredStates
-from streams.storage import Commit, Log, Record, StorageError, Store
+from streams.storage import Commit, Log, Record, StorageError, Store, Unfit
 
 _READ: Final = 1_000
 """Records that are read from the log at a time."""
@@ -31,15 +30,17 @@ _AHEAD: Final = 20_000
 """Records that are held in memory when they come faster than they are processed."""
 _FETCHED: Final = 100
 """Records whose leads are read in one go."""
+UNASKED: Final = 20
+"""Records that are taken before it is asked again whether that is enough: under a millisecond."""
 _WAKES: Final = 50
-"""Wake-ups that are fired before the slice's time is looked at again."""
+"""Wake-ups that are fired before it is asked again."""
 
 
 class Loop:
     """Log and store at work. One thread calls it."""
 
-    def __init__(self, log: Log, store: Store, steady: Callable[[], float]) -> None:
-        self._log, self._store, self._steady = log, store, steady
+    def __init__(self, log: Log, store: Store) -> None:
+        self._log, self._store = log, store
         offset, now, digest = store.position()
         self.offset = offset
         self._digest = digest
@@ -79,18 +80,26 @@ class Loop:
             self._waiting.extend(records)
         self._newest = records[-1].offset
 
-    def slice(self, clock: datetime, budget_s: float) -> tuple[list[Decision], bool]:
-        """Work for about `budget_s`, commit, and say what was decided and whether more waits."""
-        until_s = self._steady() + budget_s
+    def slice(self, clock: datetime, enough: Callable[[], bool]) -> tuple[list[Decision], bool]:
+        """Work until `enough` or until nothing is left, and commit.
+
+        Says what was decided and whether more waits.
+        """
         was_at, was_now, was_router = self.offset, self.now, self._router_at()
         decisions: list[Decision] = []
-        letters: list[DeadLetter] = []
-        more = True
-        while more and self._steady() < until_s:
+        unfit: list[Unfit] = []
+        more, unasked = True, 0
+        while more:
+            if unasked == 0:
+                if enough():
+                    break
+                unasked = UNASKED
+            unasked -= 1
             record = self._head()
             horizon = record.stamped_at if record is not None else clock
             if self._processor is not None and not self._processor.caught_up(horizon):
                 decisions += self._processor.run_until(horizon, _WAKES)
+                unasked = 0
             elif record is None:
                 if self._processor is not None:
                     self._processor.run_until(clock)
@@ -99,9 +108,9 @@ class Loop:
                 # A commit's decisions are all of one agreement: the next slice changes it.
                 break
             else:
-                self._take(record, decisions, letters)
-        if decisions or letters or self.offset != was_at or self._moved(was_now, was_router):
-            self._commit(decisions, letters)
+                self._take(record, decisions, unfit)
+        if decisions or unfit or self.offset != was_at or self._moved(was_now, was_router):
+            self._commit(decisions, unfit)
         return decisions, more
 
     def _router_at(self) -> datetime | None:
@@ -132,7 +141,7 @@ class Loop:
             events = (record.event for record in soon)
             self._store.prefetch(dict.fromkeys(each.subject for each in events if each is not None))
 
-    def _take(self, record: Record, decisions: list[Decision], letters: list[DeadLetter]) -> None:
+    def _take(self, record: Record, decisions: list[Decision], unfit: list[Unfit]) -> None:
         self._waiting.popleft()
         self.offset = record.offset
         if record.agreement is not None:
@@ -143,7 +152,7 @@ class Loop:
         assert event is not None
         refused = admit(processor.book.agreement, event)
         if refused is not None:
-            letters.append(dead_letter(refused, encode_event(event)))
+            unfit.append(Unfit(record.offset, dead_letter(refused, record.body)))
         else:
             decisions += processor.take(event, record.stamped_at)
 
@@ -155,7 +164,7 @@ class Loop:
         else:
             self._processor.switch(agreement)
 
-    def _commit(self, decisions: list[Decision], letters: list[DeadLetter]) -> None:
+    def _commit(self, decisions: list[Decision], unfit: list[Unfit]) -> None:
         now, agreement = self.now, self.agreement
         assert now is not None
         assert agreement is not None
@@ -166,7 +175,7 @@ class Loop:
                 self._states.changed(),
                 decisions,
                 self._digest,
-                letters,
+                unfit,
                 agreement.source,
             )
         )

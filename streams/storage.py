@@ -36,6 +36,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     stamped_at: datetime
     event: Event | None
     agreement: str | None = None
+    body: bytes = b""
+    """The event's bytes as they came."""
+
+
+class Unfit(msgspec.Struct, frozen=True, gc=False):
+    """An accepted event that the agreement in force by its turn can't take."""
+
+    offset: int
+    letter: DeadLetter
 
 
 class Log(Protocol):
@@ -70,8 +79,8 @@ class Commit(msgspec.Struct, frozen=True):
     decisions: Sequence[Decision]
     agreement: str | None
     """The digest of the agreement in force after the slice."""
-    dead_letters: Sequence[DeadLetter] = ()
-    """Accepted events that the agreement in force by their turn can't take."""
+    unfit: Sequence[Unfit] = ()
+    """Kept as dead letters; the log knows them no more, so that they can be sent again."""
     source: str = ""
     """The `source` of the decisions: of the agreement that they were made under. All of one
     slice have the same, so a slice ends where another agreement is put in force."""

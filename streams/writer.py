@@ -25,7 +25,9 @@ from streams.loop import Loop
 from streams.storage import Accepted, Log, Record, StorageError, Store
 
 SLICE_S: Final = 0.01
-"""How long a slice works before it commits: what a client may have to wait for."""
+"""How long a slice works before it commits while somebody waits for a short submission."""
+LONG_SLICE_S: Final = 0.05
+"""The same while nobody does: the longer, the less is written twice."""
 GROUP: Final = 1_000
 """Events that are appended in one transaction at most, unless one submission is longer."""
 _SHORT: Final = 20
@@ -88,7 +90,7 @@ class Writer:
         self.present = clock.now()
         """The log's time, as of a round ago at most: a second, when nothing happens."""
         self._log, self._store = open_storage()
-        self._loop = Loop(self._log, self._store, steady_s)
+        self._loop = Loop(self._log, self._store)
         self._short: deque[_Submission] = deque()
         self._long: deque[_Submission] = deque()
         self._waiting = 0
@@ -126,7 +128,7 @@ class Writer:
         # What waits in the log may put another one in force; then this one is to follow it.
         if in_force != digest or self._log.read(self._loop.offset, 1):
             self._loop.offer([self._log.activate(digest, self._clock.now())])
-            while self._loop.slice(self._clock.now(), 1.0)[1]:
+            while self._loop.slice(self._clock.now(), self._time_limit())[1]:
                 pass
 
     async def submit(self, events: Sequence[Accepted]) -> list[Record]:
@@ -175,7 +177,7 @@ class Writer:
             for queue in (self._short, self._long, self._short):
                 self._append(self._group(queue))
             self.present = now = self._clock.now()
-            decisions, self._more = self._loop.slice(now, SLICE_S)
+            decisions, self._more = self._loop.slice(now, self._time_limit())
             if self._tend is not None and not (self._more or self._asked() or self._stopping):
                 self._tend(now)
         except StorageError as error:
@@ -186,6 +188,11 @@ class Writer:
             self._told(decisions)
         self._caught_up = self._caught_up or not self._more
         return self._more or not stopping
+
+    def _time_limit(self) -> Callable[[], bool]:
+        """Whether a slice that begins now has worked long enough."""
+        begun_s = steady_s()
+        return lambda: steady_s() - begun_s >= (SLICE_S if self._short else LONG_SLICE_S)
 
     def _idle_s(self) -> float:
         next_at = self._loop.next_at()
@@ -246,7 +253,7 @@ class Writer:
                 self._wake.wait(pause_s)
         try:
             self._log, self._store = self._open_storage()
-            self._loop = Loop(self._log, self._store, steady_s)
+            self._loop = Loop(self._log, self._store)
             self._begin()
         except StorageError as error:
             self._fail(error)

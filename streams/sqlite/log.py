@@ -1,31 +1,30 @@
 """The log in SQLite: one row per record, numbered without gaps, stamped once."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from rules.events import Event
 from streams.codec import decode
 from streams.engine import REMEMBERED
 from streams.refusals import Refusal
 from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.failures import failures, transaction
+from streams.sqlite.names import key
 from streams.sqlite.stamps import from_us, to_us
 from streams.storage import Accepted, Record, StorageError
 
 _REMEMBERED_US: Final = int(REMEMBERED.total_seconds()) * 1_000_000
-# Asked of all events at once: JSON is the cheapest way to hand over a list of names.
+# Asked of all events at once: JSON is the cheapest way to hand over a list of numbers.
 _KNOWN: Final = """
-    SELECT key FROM json_each(?1) WHERE EXISTS (
-        SELECT 1 FROM events
-        WHERE subject = value ->> 0 AND source = value ->> 1 AND id = value ->> 2
-        AND stamped_at > ?2
-    )"""
-_APPEND: Final = """
-    INSERT INTO events (seq, stamped_at, subject, source, id, body) VALUES (?, ?, ?, ?, ?, ?)"""
+    SELECT seq, stamped_at, agreement, body FROM events
+    WHERE key IN (SELECT value FROM json_each(?)) AND stamped_at > ?"""
+_APPEND: Final = "INSERT INTO events (seq, stamped_at, key, subject, body) VALUES (?, ?, ?, ?, ?)"
+_FORGET: Final = "UPDATE events SET key = NULL WHERE seq = ?"
 _READ: Final = """
     SELECT seq, stamped_at, agreement, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
 
@@ -63,8 +62,8 @@ class SqliteLog:
         self._newest += len(fresh)
         self._newest_us = stamp_us
         return [
-            Record(offset, at, msgspec.structs.replace(accepted.event, received_at=at))
-            for offset, accepted in enumerate(fresh, first)
+            Record(offset, at, _received(each.event, at), None, each.body)
+            for offset, each in enumerate(fresh, first)
         ]
 
     def activate(self, digest: str, now: datetime) -> Record:
@@ -98,26 +97,48 @@ class SqliteLog:
 
     def _insert(self, events: Sequence[Accepted], stamp_us: int) -> Sequence[Accepted]:
         """Insert those that are not known yet, and return them; inside the transaction."""
-        connection = self._connection
-        names = [(each.event.subject, each.event.source, each.event.id) for each in events]
-        asked = (msgspec.json.encode(names).decode(), stamp_us - _REMEMBERED_US)
-        known = {names[place] for (place,) in connection.execute(_KNOWN, asked)}
-        if known or len(set(names)) < len(names):
-            # Of the same event twice in one batch the first counts.
-            first = {name: place for place, name in reversed(list(enumerate(names)))}
-            places = sorted(place for name, place in first.items() if name not in known)
-            names = [names[place] for place in places]
-            events = [events[place] for place in places]
-        connection.executemany(
+        keys = [key(*_name(each.event)) for each in events]
+        asked = (msgspec.json.encode(keys).decode(), stamp_us - _REMEMBERED_US)
+        known = self._connection.execute(_KNOWN, asked).fetchall()
+        if known or len(set(keys)) < len(keys):
+            seen = {_name(record(self._path, *row).event) for row in known}
+            events = list(_unknown(events, seen))
+            keys = [key(*_name(each.event)) for each in events]
+        self._connection.executemany(
             _APPEND,
             [
-                (offset, stamp_us, *name, each.body)
-                for offset, (name, each) in enumerate(
-                    zip(names, events, strict=True), self._newest + 1
+                (offset, stamp_us, number, each.event.subject, each.body)
+                for offset, (number, each) in enumerate(
+                    zip(keys, events, strict=True), self._newest + 1
                 )
             ],
         )
         return events
+
+
+def forget(connection: sqlite3.Connection, offsets: Iterable[int]) -> None:
+    """Let these events be appended again; inside a transaction of the caller's."""
+    connection.executemany(_FORGET, [(offset,) for offset in offsets])
+
+
+def _name(event: Event | None) -> tuple[str, str, str]:
+    """What an event is known by (the public contract, section 1)."""
+    assert event is not None, "only events have keys"
+    return event.subject, event.source, event.id
+
+
+def _unknown(events: Iterable[Accepted], seen: set[tuple[str, str, str]]) -> Iterator[Accepted]:
+    """Those whose names are not among `seen`; of the same event twice the first."""
+    for each in events:
+        name = _name(each.event)
+        if name not in seen:
+            seen.add(name)
+            yield each
+
+
+def _received(event: Event, at: datetime) -> Event:
+    """The event with the log's stamp; spelt out, because it is done for every single one."""
+    return Event(event.id, event.source, event.type, event.subject, event.time_at, event.data, at)
 
 
 def record(path: Path, seq: int, stamp_us: int, agreement: str | None, body: bytes) -> Record:
@@ -133,4 +154,4 @@ def record(path: Path, seq: int, stamp_us: int, agreement: str | None, body: byt
             " the release before, or to the latest backup with `baton restore`.",
             "damaged",
         )
-    return Record(seq, at, msgspec.structs.replace(event, received_at=at))
+    return Record(seq, at, _received(event, at), None, body)

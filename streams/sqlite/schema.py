@@ -22,17 +22,17 @@ _FIRST_RELEASE: Final = (
         decision INTEGER NOT NULL
     ) STRICT""",
     "INSERT INTO position VALUES (1, 0, NULL, NULL, 0)",
-    # `agreement` is set instead of the rest where the record activates one.
+    # `agreement` is set instead of the rest where the record activates one; `key` is that of
+    # `streams.sqlite.names`, or nothing once the event may be sent again.
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY,
         stamped_at INTEGER NOT NULL,
+        key INTEGER,
         subject TEXT,
-        source TEXT,
-        id TEXT,
         agreement TEXT,
         body BLOB
     ) STRICT""",
-    "CREATE INDEX events_by_name ON events (subject, source, id)",
+    "CREATE INDEX events_by_key ON events (key) WHERE key IS NOT NULL",
     # A row id of its own keeps rows of one age together and the other indexes small.
     """CREATE TABLE leads (
         number INTEGER PRIMARY KEY,

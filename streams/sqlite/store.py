@@ -20,6 +20,7 @@ from streams.codec import encode
 from streams.sqlite import dead_letters, router_rows
 from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.failures import failures, storage_error, transaction
+from streams.sqlite.log import forget
 from streams.sqlite.stamps import from_us, maybe_at, maybe_us, to_us
 from streams.storage import Commit, StorageError
 
@@ -27,14 +28,18 @@ CACHED_LEADS: Final = 10_000
 _DUE: Final = "SELECT wake_at, id FROM leads WHERE wake_at IS NOT NULL"
 _ORDER: Final = "ORDER BY wake_at, id LIMIT ?"
 _NEW: Final = """
-    INSERT INTO leads (state, wake_at, stage, temperature, owner, id) VALUES (?, ?, ?, ?, ?, ?)"""
+    INSERT INTO leads (state, wake_at, stage, temperature, owner, number, id)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 # Indexes are only touched by columns that are named, so the commonest change names none.
-_STATE: Final = "UPDATE leads SET state = ? WHERE id = ?"
-_WAKE: Final = "UPDATE leads SET state = ?, wake_at = ? WHERE id = ?"
+_STATE: Final = "UPDATE leads SET state = ? WHERE number = ?"
+_WAKE: Final = "UPDATE leads SET state = ?, wake_at = ? WHERE number = ?"
 _ALL: Final = """
-    UPDATE leads SET state = ?, wake_at = ?, stage = ?, temperature = ?, owner = ? WHERE id = ?"""
+    UPDATE leads SET state = ?, wake_at = ?, stage = ?, temperature = ?, owner = ?
+    WHERE number = ?"""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Lead).decode
+_Numbered = tuple[Lead, int]
+"""A lead and the number of its row."""
 
 
 class SqliteStore:
@@ -55,13 +60,16 @@ class SqliteStore:
         self._checkpoints = checkpoints
         self._path = path
         self._cached = cached
-        self._leads: OrderedDict[str, Lead] = OrderedDict()
+        self._leads: OrderedDict[str, _Numbered] = OrderedDict()
         self._failed = False
         with failures("read", path):
             self._offset, clock_us, self._agreement, self._decision = connection.execute(
                 "SELECT offset, clock_at, agreement, decision FROM position"
             ).fetchone()
             self._router = router_rows.load(connection, path)
+            (self._newest,) = connection.execute(
+                "SELECT coalesce(max(number), 0) FROM leads"
+            ).fetchone()
         self._clock = maybe_at(clock_us)
 
     def position(self) -> tuple[int, datetime | None, str | None]:
@@ -73,23 +81,23 @@ class SqliteStore:
         known = self._leads.get(lead_id)
         if known is not None:
             self._leads.move_to_end(lead_id)
-            return known
+            return known[0]
         with failures("read", self._path):
             row = self._connection.execute(
-                "SELECT state FROM leads WHERE id = ?", (lead_id,)
+                "SELECT state, number FROM leads WHERE id = ?", (lead_id,)
             ).fetchone()
         if row is None:
             return None
         lead = decoded(row[0], self._path)
-        self._hold(lead)
+        self._hold(lead, row[1])
         return lead
 
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         """Read these leads in one go, because the loop is about to ask for them."""
         leads = self._leads
         missing = [lead_id for lead_id in lead_ids if lead_id not in leads]
-        for lead in self._read(missing[: self._cached]):
-            self._hold(lead)
+        for lead, number in self._read(missing[: self._cached]):
+            self._hold(lead, number)
 
     def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
         """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
@@ -118,10 +126,12 @@ class SqliteStore:
         decision = self._decision + len(work.decisions)
         try:
             with transaction(self._connection, "write to", self._path):
-                self._write_leads(leads)
+                written = self._write_leads(leads)
                 self._write_decisions(work)
                 router_rows.write(self._connection, self._router)
-                dead_letters.keep(self._connection, work.dead_letters, work.now)
+                letters = [each.letter for each in work.unfit]
+                dead_letters.keep(self._connection, letters, work.now)
+                forget(self._connection, [each.offset for each in work.unfit])
                 self._connection.execute(
                     "UPDATE position SET offset = ?, clock_at = ?, agreement = ?, decision = ?",
                     (work.offset, to_us(work.now), work.agreement, decision),
@@ -131,8 +141,9 @@ class SqliteStore:
             raise
         self._checkpoints.look()
         router_rows.written(self._router)
-        for lead in leads:
-            self._hold(lead)
+        for lead, number in written:
+            self._hold(lead, number)
+        self._newest = max(self._newest, max((number for _, number in written), default=0))
         self._offset, self._clock, self._agreement = work.offset, work.now, work.agreement
         self._decision = decision
 
@@ -151,45 +162,51 @@ class SqliteStore:
         with transaction(self._connection, "write to", self._path):
             self._connection.execute("INSERT INTO agreements VALUES (?, ?)", (digest, text))
 
-    def _hold(self, lead: Lead) -> None:
+    def _hold(self, lead: Lead, number: int) -> None:
         leads = self._leads
-        leads[lead.id] = lead
+        leads[lead.id] = lead, number
         leads.move_to_end(lead.id)
         if len(leads) > self._cached:
             leads.popitem(last=False)
 
-    def _read(self, lead_ids: list[str]) -> list[Lead]:
+    def _read(self, lead_ids: list[str]) -> list[_Numbered]:
         """Those of the leads that are in the file."""
         if not lead_ids:
             return []
         with failures("read", self._path):
             rows = self._connection.execute(
-                "SELECT state FROM leads WHERE id IN (SELECT value FROM json_each(?))",
+                "SELECT state, number FROM leads WHERE id IN (SELECT value FROM json_each(?))",
                 (msgspec.json.encode(lead_ids).decode(),),
             ).fetchall()
-        return [decoded(state, self._path) for (state,) in rows]
+        return [(decoded(state, self._path), number) for state, number in rows]
 
-    def _write_leads(self, leads: list[Lead]) -> None:
-        cached = self._leads
+    def _write_leads(self, leads: list[Lead]) -> list[_Numbered]:
+        """Write what is not as it was; all leads with the numbers of their rows."""
+        cached, newest = self._leads, self._newest
         before = {lead.id: cached[lead.id] for lead in leads if lead.id in cached}
         rest = self._read([lead.id for lead in leads if lead.id not in before])
-        before.update((lead.id, lead) for lead in rest)
+        before.update((lead.id, (lead, number)) for lead, number in rest)
         rows: dict[str, list[tuple[object, ...]]] = {_NEW: [], _STATE: [], _WAKE: [], _ALL: []}
+        written: list[_Numbered] = []
         for lead in leads:
-            known = before.get(lead.id)
+            known, number = before.get(lead.id, (None, newest + 1))
+            written.append((lead, number))
             if known is lead:
                 continue
-            state = _encode(lead)
-            if known is not None and _standing(lead) == _standing(known):
-                if lead.wake_at == known.wake_at:
-                    rows[_STATE].append((state, lead.id))
-                else:
-                    rows[_WAKE].append((state, maybe_us(lead.wake_at), lead.id))
+            state, stands = _encode(lead), (lead.stage, lead.temperature, lead.owner)
+            if known is None:
+                newest = number
+                rows[_NEW].append((state, maybe_us(lead.wake_at), *stands, number, lead.id))
+            elif stands != (known.stage, known.temperature, known.owner):
+                rows[_ALL].append((state, maybe_us(lead.wake_at), *stands, number))
+            elif lead.wake_at != known.wake_at:
+                rows[_WAKE].append((state, maybe_us(lead.wake_at), number))
             else:
-                row = (state, maybe_us(lead.wake_at), *_standing(lead), lead.id)
-                rows[_NEW if known is None else _ALL].append(row)
+                rows[_STATE].append((state, number))
         for statement, values in rows.items():
-            self._connection.executemany(statement, values)
+            if values:
+                self._connection.executemany(statement, values)
+        return written
 
     def _write_decisions(self, work: Commit) -> None:
         if not work.decisions:
@@ -202,10 +219,6 @@ class SqliteStore:
                 for seq, each in enumerate(work.decisions, self._decision + 1)
             ],
         )
-
-
-def _standing(lead: Lead) -> tuple[str, str | None, str | None]:
-    return lead.stage, lead.temperature, lead.owner
 
 
 def decoded(state: bytes, path: Path) -> Lead:

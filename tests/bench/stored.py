@@ -23,12 +23,12 @@ from rules.lead import state
 from rules.lead.state import Lead
 from rules.vocabulary import ENDED
 from streams.clock import now as wall_now
-from streams.clock import steady_s
 from streams.codec import encode
 from streams.engine import Engine
 from streams.loop import Loop
 from streams.sqlite import schema
 from streams.sqlite.database import Database
+from streams.sqlite.names import key
 from streams.sqlite.stamps import maybe_us, to_us
 from tests.bench.activity import agreement, agreement_text, body, mixed
 
@@ -108,9 +108,9 @@ def _make(path: Path, count: int) -> None:
     with Database(path) as database:
         database.store.keep_agreement(agreement().digest, agreement_text())
         at = base_at()
-        loop = Loop(database.log, database.store, steady_s)
+        loop = Loop(database.log, database.store)
         loop.offer([database.log.activate(agreement().digest, at)])
-        loop.slice(at, 1.0)
+        loop.slice(at, lambda: False)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # Nobody needs a half-made store: a crash costs making it again.
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
@@ -149,8 +149,11 @@ def _fill(
         ),
     )
     connection.executemany(
-        "INSERT INTO events (stamped_at, subject, source, id, body) VALUES (?, ?, '/crm', ?, ?)",
-        ((at_us, lead_id(n), f"event-{n:07}", _named(of(n).event, n)) for n in numbers),
+        "INSERT INTO events (stamped_at, key, subject, body) VALUES (?, ?, ?, ?)",
+        (
+            (at_us, key(lead_id(n), "/crm", f"event-{n:07}"), lead_id(n), _named(of(n).event, n))
+            for n in numbers
+        ),
     )
     connection.executemany(
         "INSERT INTO decisions (lead, time_at, body) VALUES (?, ?, ?)",

@@ -329,7 +329,9 @@ def simulate(seed: int, disk: Disk, note: Callable[[str], None] = lambda line: N
         # Small pages and chunks, so that their edges are where something happens.
         for name, sizes in _SIZES.items():
             patches.enter_context(patch(f"streams.{name}", draw.choice(sizes)))
-        patches.enter_context(patch("streams.writer.SLICE_S", 0.051))
+        for name in ("SLICE_S", "LONG_SLICE_S"):
+            patches.enter_context(patch(f"streams.writer.{name}", 0.051))
+        patches.enter_context(patch("streams.loop.UNASKED", 1))
         patches.enter_context(patch("streams.writer.steady_s", simulation.world.work_s))
         patches.enter_context(patch("streams.writer._log", Silence()))
         asyncio.run(simulation.run())

@@ -6,21 +6,21 @@ from datetime import datetime
 from rules.admission import admit
 from rules.agreement import Agreement
 from rules.events import Event
-from streams.codec import encode, encode_event
+from streams.codec import encode
 from streams.engine import Engine
 from streams.storage import Record
 
 
 def undisturbed(
     records: Sequence[Record], agreements: Mapping[str, Agreement], final_at: datetime
-) -> tuple[list[bytes], list[bytes]]:
-    """Decisions up to `final_at`, and events that were not admitted at their turn.
+) -> tuple[list[bytes], list[Record]]:
+    """Decisions up to `final_at`, and records of events that were not admitted at their turn.
 
     `agreements` are those that the log names, by their digest.
     """
     engine = Engine(agreements[records[0].agreement or "the first record activates none"])
     lines: list[bytes] = []
-    refused: list[bytes] = []
+    refused: list[Record] = []
     for record in records:
         source = engine.book.agreement.source
         decisions = engine.run_until(record.stamped_at)
@@ -31,7 +31,7 @@ def undisturbed(
             if admit(engine.book.agreement, event) is None:
                 decisions += engine.take(event, record.stamped_at)
             else:
-                refused.append(encode_event(event))
+                refused.append(record)
         lines += [encode(each, source) for each in decisions]
     source = engine.book.agreement.source
     return lines + [encode(each, source) for each in engine.run_until(final_at)], refused

@@ -12,9 +12,8 @@ from rules.router.state import RouterState
 from streams.codec import encode_event
 from streams.engine import Engine
 from streams.feed import Feed
-from streams.refusals import DeadLetter
 from streams.replaying import known_at
-from streams.storage import Accepted, Commit
+from streams.storage import Accepted, Commit, Unfit
 from tests.model.agreements import ACME
 from tests.model.playing import loaded
 
@@ -42,10 +41,10 @@ def work(
     offset: int = 0,
     now: datetime = START_AT,
     agreement: str | None = DIGEST,
-    dead_letters: Sequence[DeadLetter] = (),
+    unfit: Sequence[Unfit] = (),
 ) -> Commit:
     """One slice's outcome."""
-    return Commit(offset, now, leads, decisions, agreement, dead_letters, SOURCE)
+    return Commit(offset, now, leads, decisions, agreement, unfit, SOURCE)
 
 
 @cache

@@ -32,6 +32,7 @@ class Disk:
     router: bytes = field(default_factory=lambda: msgspec.msgpack.encode(RouterState()))
     position: tuple[int, datetime | None, str | None] = (0, None, None)
     agreements: dict[str, bytes] = field(default_factory=dict)
+    forgotten: set[int] = field(default_factory=set)
 
     def touch(self) -> None:
         if self.broken:
@@ -46,7 +47,11 @@ class MemoryLog:
 
     def append(self, events: Sequence[Accepted], now: datetime) -> list[Record]:
         stamp = self._stamp(now)
-        known = {_name(body) for at, _, body in self.disk.records if stamp - at < REMEMBERED}
+        known = {
+            _name(body)
+            for offset, (at, _, body) in enumerate(self.disk.records, 1)
+            if stamp - at < REMEMBERED and offset not in self.disk.forgotten
+        }
         fresh: list[Accepted] = []
         for each in events:
             name = (each.event.subject, each.event.source, each.event.id)
@@ -108,7 +113,8 @@ class MemoryStore:
         self.disk.touch()
         self.disk.leads |= leads
         self.disk.decisions += decisions
-        self.disk.letters += [each.original_bytes() for each in work.dead_letters]
+        self.disk.letters += [each.letter.original_bytes() for each in work.unfit]
+        self.disk.forgotten |= {each.offset for each in work.unfit}
         self.disk.router = msgspec.msgpack.encode(self.state)
         self.disk.position = (work.offset, work.now, work.agreement)
 
@@ -133,4 +139,4 @@ def _record(offset: int, stamp: datetime, agreement: str | None, body: bytes) ->
         return Record(offset, stamp, None, agreement)
     event = decode(body)
     assert not isinstance(event, Refusal)
-    return Record(offset, stamp, msgspec.structs.replace(event, received_at=stamp))
+    return Record(offset, stamp, msgspec.structs.replace(event, received_at=stamp), None, body)

@@ -11,8 +11,8 @@ from rules.lead.state import Lead
 from rules.router.state import InQueue, Rep
 from streams.codec import encode
 from streams.refusals import Refusal, dead_letter
-from streams.storage import StorageError
-from tests.conformance.material import DIGEST, SECOND, SOURCE, START_AT, lived, plain, work
+from streams.storage import StorageError, Unfit
+from tests.conformance.material import DIGEST, SECOND, SOURCE, START_AT, lived, many, plain, work
 from tests.conformance.places import Place
 
 replace = msgspec.structs.replace
@@ -50,7 +50,7 @@ def test_everything_of_a_commit_outlives_the_process(place: Place) -> None:
     place.store.commit(
         work(
             engine.leads.values(), decisions, offset=77, now=START_AT + SECOND,
-            dead_letters=[letter],
+            unfit=[Unfit(77, letter)],
         )
     )  # fmt: skip
     for killed in (False, True):
@@ -271,3 +271,14 @@ def test_clock_and_agreement_move_on_without_anything_else(place: Place) -> None
     place.store.commit(work(offset=5, now=START_AT + SECOND))
     place.reopen()
     assert place.store.position() == (5, START_AT + SECOND, DIGEST)
+
+
+def test_an_event_that_was_unfit_may_be_sent_again(place: Place) -> None:
+    first, second = place.log.append(many(1, 2), START_AT)
+    letter = dead_letter(Refusal("invalid_data", "It is wrong.", "data"), first.body)
+    place.store.commit(work(offset=second.offset, unfit=[Unfit(first.offset, letter)]))
+    place.reopen(killed=True)
+    assert place.letters() == [first.body]
+    again = place.log.append(many(1, 2), START_AT + SECOND)
+    assert [(each.offset, each.body) for each in again] == [(second.offset + 1, first.body)]
+    assert place.log.append(many(1, 2), START_AT + SECOND) == []
