@@ -77,6 +77,7 @@ class Commit(msgspec.Struct, frozen=True):
     """How far the clock has been moved: nothing that was due up to it is left."""
     leads: Iterable[Lead]
     decisions: Sequence[Decision]
+    """Each is about one of `leads`."""
     agreement: str | None
     """The digest of the agreement in force after the slice."""
     unfit: Sequence[Unfit] = ()

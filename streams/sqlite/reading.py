@@ -28,6 +28,15 @@ _OF_KEYS: Final = """
         SELECT seq FROM events INDEXED BY events_by_key
         WHERE key BETWEEN ? AND ? AND seq > ? ORDER BY seq LIMIT ?
     ) ORDER BY seq"""
+# Newest first, and no further back than asked for.
+_CHAIN: Final = """
+    WITH RECURSIVE chain(seq, previous) AS (
+        SELECT seq, previous FROM decisions
+        WHERE seq = (SELECT decision FROM leads WHERE id = ?) AND seq > ?
+        UNION ALL
+        SELECT decisions.seq, decisions.previous FROM chain
+        JOIN decisions ON decisions.seq = chain.previous WHERE decisions.seq > ?
+    )"""
 _IDLE: Final = 4
 """Connections that are kept open while nobody asks."""
 
@@ -88,15 +97,17 @@ class SqliteReader:
             statement = "SELECT seq, body FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?"
             return self._rows(statement, (after, limit))
         return self._rows(
-            "SELECT seq, body FROM decisions WHERE lead = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (lead, after, limit),
+            f"{_CHAIN} SELECT seq, body FROM decisions WHERE seq IN"
+            " (SELECT seq FROM chain ORDER BY seq LIMIT ?) ORDER BY seq",
+            (lead, after, after, limit),
         )
 
     def latest_decisions(self, lead: str, limit: int) -> Sequence[tuple[int, bytes]]:
         """The lead's newest decisions, oldest of them first."""
         rows = self._rows(
-            "SELECT seq, body FROM decisions WHERE lead = ? ORDER BY seq DESC LIMIT ?",
-            (lead, limit),
+            f"{_CHAIN} SELECT seq, body FROM decisions WHERE seq IN"
+            " (SELECT seq FROM chain LIMIT ?) ORDER BY seq DESC",
+            (lead, 0, 0, limit),
         )
         return rows[::-1]
 

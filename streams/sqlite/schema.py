@@ -34,6 +34,8 @@ _FIRST_RELEASE: Final = (
     ) STRICT""",
     "CREATE INDEX events_by_key ON events (key) WHERE key IS NOT NULL",
     # A row id of its own keeps rows of one age together and the other indexes small.
+    # `decision` is the newest of the lead's; each names the one before it. To follow them
+    # costs a reader less than an index of them, written at random places, costs the writer.
     """CREATE TABLE leads (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
@@ -41,6 +43,7 @@ _FIRST_RELEASE: Final = (
         stage TEXT NOT NULL,
         temperature TEXT,
         owner TEXT,
+        decision INTEGER,
         state BLOB NOT NULL
     ) STRICT""",
     "CREATE INDEX leads_by_wake ON leads (wake_at, id) WHERE wake_at IS NOT NULL",
@@ -51,11 +54,10 @@ _FIRST_RELEASE: Final = (
     """CREATE TABLE decisions (
         seq INTEGER PRIMARY KEY,
         lead TEXT NOT NULL,
+        previous INTEGER,
         time_at INTEGER NOT NULL,
         body BLOB NOT NULL
     ) STRICT""",
-    # Of one lead, `seq` grows as the decisions' own `sequence` does.
-    "CREATE INDEX decisions_by_lead ON decisions (lead)",
     """CREATE TABLE router (
         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
         given INTEGER NOT NULL,

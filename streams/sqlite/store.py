@@ -28,18 +28,19 @@ CACHED_LEADS: Final = 10_000
 _DUE: Final = "SELECT wake_at, id FROM leads WHERE wake_at IS NOT NULL"
 _ORDER: Final = "ORDER BY wake_at, id LIMIT ?"
 _NEW: Final = """
-    INSERT INTO leads (state, wake_at, stage, temperature, owner, number, id)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO leads (state, decision, wake_at, stage, temperature, owner, number, id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 # Indexes are only touched by columns that are named, so the commonest change names none.
-_STATE: Final = "UPDATE leads SET state = ? WHERE number = ?"
-_WAKE: Final = "UPDATE leads SET state = ?, wake_at = ? WHERE number = ?"
+_STATE: Final = "UPDATE leads SET state = ?, decision = ? WHERE number = ?"
+_WAKE: Final = "UPDATE leads SET state = ?, decision = ?, wake_at = ? WHERE number = ?"
 _ALL: Final = """
-    UPDATE leads SET state = ?, wake_at = ?, stage = ?, temperature = ?, owner = ?
+    UPDATE leads SET state = ?, decision = ?, wake_at = ?, stage = ?, temperature = ?, owner = ?
     WHERE number = ?"""
+_ROW: Final = "SELECT state, number, decision FROM leads WHERE id"
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Lead).decode
-_Numbered = tuple[Lead, int]
-"""A lead and the number of its row."""
+_Row = tuple[Lead | None, int, int | None]
+"""A lead, the number of its row, the number of its newest decision; no lead where it is new."""
 
 
 class SqliteStore:
@@ -60,7 +61,7 @@ class SqliteStore:
         self._checkpoints = checkpoints
         self._path = path
         self._cached = cached
-        self._leads: OrderedDict[str, _Numbered] = OrderedDict()
+        self._leads: OrderedDict[str, _Row] = OrderedDict()
         self._failed = False
         with failures("read", path):
             self._offset, clock_us, self._agreement, self._decision = connection.execute(
@@ -83,21 +84,19 @@ class SqliteStore:
             self._leads.move_to_end(lead_id)
             return known[0]
         with failures("read", self._path):
-            row = self._connection.execute(
-                "SELECT state, number FROM leads WHERE id = ?", (lead_id,)
-            ).fetchone()
+            row = self._connection.execute(f"{_ROW} = ?", (lead_id,)).fetchone()
         if row is None:
             return None
         lead = decoded(row[0], self._path)
-        self._hold(lead, row[1])
+        self._hold(lead_id, (lead, *row[1:]))
         return lead
 
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         """Read these leads in one go, because the loop is about to ask for them."""
         leads = self._leads
         missing = [lead_id for lead_id in lead_ids if lead_id not in leads]
-        for lead, number in self._read(missing[: self._cached]):
-            self._hold(lead, number)
+        for lead_id, row in self._read(missing[: self._cached]).items():
+            self._hold(lead_id, row)
 
     def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
         """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
@@ -126,8 +125,9 @@ class SqliteStore:
         decision = self._decision + len(work.decisions)
         try:
             with transaction(self._connection, "write to", self._path):
-                written = self._write_leads(leads)
-                self._write_decisions(work)
+                rows = self._rows(leads)
+                self._write_decisions(work, rows)
+                self._write_leads(leads, rows)
                 router_rows.write(self._connection, self._router)
                 letters = [each.letter for each in work.unfit]
                 dead_letters.keep(self._connection, letters, work.now)
@@ -141,9 +141,10 @@ class SqliteStore:
             raise
         self._checkpoints.look()
         router_rows.written(self._router)
-        for lead, number in written:
-            self._hold(lead, number)
-        self._newest = max(self._newest, max((number for _, number in written), default=0))
+        for lead in leads:
+            _, number, newest = rows[lead.id]
+            self._hold(lead.id, (lead, number, newest))
+            self._newest = max(self._newest, number)
         self._offset, self._clock, self._agreement = work.offset, work.now, work.agreement
         self._decision = decision
 
@@ -162,63 +163,68 @@ class SqliteStore:
         with transaction(self._connection, "write to", self._path):
             self._connection.execute("INSERT INTO agreements VALUES (?, ?)", (digest, text))
 
-    def _hold(self, lead: Lead, number: int) -> None:
+    def _hold(self, lead_id: str, row: _Row) -> None:
         leads = self._leads
-        leads[lead.id] = lead, number
-        leads.move_to_end(lead.id)
+        leads[lead_id] = row
+        leads.move_to_end(lead_id)
         if len(leads) > self._cached:
             leads.popitem(last=False)
 
-    def _read(self, lead_ids: list[str]) -> list[_Numbered]:
-        """Those of the leads that are in the file."""
+    def _read(self, lead_ids: list[str]) -> dict[str, _Row]:
+        """The rows of those leads that are in the file."""
         if not lead_ids:
-            return []
+            return {}
         with failures("read", self._path):
             rows = self._connection.execute(
-                "SELECT state, number FROM leads WHERE id IN (SELECT value FROM json_each(?))",
+                f"{_ROW} IN (SELECT value FROM json_each(?))",
                 (msgspec.json.encode(lead_ids).decode(),),
             ).fetchall()
-        return [(decoded(state, self._path), number) for state, number in rows]
+        leads = [decoded(row[0], self._path) for row in rows]
+        return {lead.id: (lead, *row[1:]) for lead, row in zip(leads, rows, strict=True)}
 
-    def _write_leads(self, leads: list[Lead]) -> list[_Numbered]:
-        """Write what is not as it was; all leads with the numbers of their rows."""
-        cached, newest = self._leads, self._newest
-        before = {lead.id: cached[lead.id] for lead in leads if lead.id in cached}
-        rest = self._read([lead.id for lead in leads if lead.id not in before])
-        before.update((lead.id, (lead, number)) for lead, number in rest)
-        rows: dict[str, list[tuple[object, ...]]] = {_NEW: [], _STATE: [], _WAKE: [], _ALL: []}
-        written: list[_Numbered] = []
+    def _rows(self, leads: list[Lead]) -> dict[str, _Row]:
+        """The leads' rows as last committed, a number for each that has none yet."""
+        cached = self._leads
+        rows = {lead.id: cached[lead.id] for lead in leads if lead.id in cached}
+        rows |= self._read([lead.id for lead in leads if lead.id not in rows])
+        new = [lead.id for lead in leads if lead.id not in rows]
+        for number, lead_id in enumerate(new, self._newest + 1):
+            rows[lead_id] = None, number, None
+        return rows
+
+    def _write_decisions(self, work: Commit, rows: dict[str, _Row]) -> None:
+        """Write the decisions, and note in `rows` which is the newest of each lead."""
+        if not work.decisions:
+            return
+        assert work.source, "decisions are of an agreement, which names their source"
+        values: list[tuple[object, ...]] = []
+        for seq, each in enumerate(work.decisions, self._decision + 1):
+            lead, number, previous = rows[each.subject]
+            rows[each.subject] = lead, number, seq
+            at_us = to_us(each.time_at)
+            values.append((seq, each.subject, previous, at_us, encode(each, work.source)))
+        self._connection.executemany("INSERT INTO decisions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _write_leads(self, leads: list[Lead], rows: dict[str, _Row]) -> None:
+        """Write what is not as it was."""
+        values: dict[str, list[tuple[object, ...]]] = {_NEW: [], _STATE: [], _WAKE: [], _ALL: []}
         for lead in leads:
-            known, number = before.get(lead.id, (None, newest + 1))
-            written.append((lead, number))
+            known, number, newest = rows[lead.id]
             if known is lead:
                 continue
             state, stands = _encode(lead), (lead.stage, lead.temperature, lead.owner)
             if known is None:
-                newest = number
-                rows[_NEW].append((state, maybe_us(lead.wake_at), *stands, number, lead.id))
+                row = (state, newest, maybe_us(lead.wake_at), *stands, number, lead.id)
+                values[_NEW].append(row)
             elif stands != (known.stage, known.temperature, known.owner):
-                rows[_ALL].append((state, maybe_us(lead.wake_at), *stands, number))
+                values[_ALL].append((state, newest, maybe_us(lead.wake_at), *stands, number))
             elif lead.wake_at != known.wake_at:
-                rows[_WAKE].append((state, maybe_us(lead.wake_at), number))
+                values[_WAKE].append((state, newest, maybe_us(lead.wake_at), number))
             else:
-                rows[_STATE].append((state, number))
-        for statement, values in rows.items():
-            if values:
-                self._connection.executemany(statement, values)
-        return written
-
-    def _write_decisions(self, work: Commit) -> None:
-        if not work.decisions:
-            return
-        assert work.source, "decisions are of an agreement, which names their source"
-        self._connection.executemany(
-            "INSERT INTO decisions VALUES (?, ?, ?, ?)",
-            [
-                (seq, each.subject, to_us(each.time_at), encode(each, work.source))
-                for seq, each in enumerate(work.decisions, self._decision + 1)
-            ],
-        )
+                values[_STATE].append((state, newest, number))
+        for statement, parameters in values.items():
+            if parameters:
+                self._connection.executemany(statement, parameters)
 
 
 def decoded(state: bytes, path: Path) -> Lead:

@@ -142,9 +142,9 @@ def _fill(
         return templates[number % len(templates)]
 
     connection.executemany(
-        "INSERT INTO leads VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO leads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (n + 1, lead_id(n), of(n).wake_us, *of(n).standing, _named(of(n).state, n))
+            (n + 1, lead_id(n), of(n).wake_us, *of(n).standing, n + 1, _named(of(n).state, n))
             for n in numbers
         ),
     )
@@ -156,8 +156,8 @@ def _fill(
         ),
     )
     connection.executemany(
-        "INSERT INTO decisions (lead, time_at, body) VALUES (?, ?, ?)",
-        ((lead_id(n), at_us, _named(of(n).decision, n)) for n in numbers),
+        "INSERT INTO decisions (seq, lead, time_at, body) VALUES (?, ?, ?, ?)",
+        ((n + 1, lead_id(n), at_us, _named(of(n).decision, n)) for n in numbers),
     )
 
 

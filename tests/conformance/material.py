@@ -43,7 +43,10 @@ def work(
     agreement: str | None = DIGEST,
     unfit: Sequence[Unfit] = (),
 ) -> Commit:
-    """One slice's outcome."""
+    """One slice's outcome; leads that are decided about and not given are blank."""
+    given = list(leads)
+    named = {lead.id for lead in given}
+    leads = given + [Lead(id=s) for s in {d.subject: None for d in decisions} if s not in named]
     return Commit(offset, now, leads, decisions, agreement, unfit, SOURCE)
 
 
