@@ -18,7 +18,7 @@ from streams.engine import Engine
 from streams.sqlite.reading import SqliteReader
 from streams.sqlite.stamps import to_us
 from tests.bench.activity import agreement
-from tests.bench.stored import MANY, lead_id
+from tests.bench.stored import MANY, has_deadline, lead_ids
 
 _CLAUSE: Final = "first contact, hot"
 _POLL_S: Final = 0.005
@@ -41,12 +41,12 @@ def make_due(path: Path, count: int, ahead_s: float) -> datetime:
     """
     first_at = (wall_now() + timedelta(seconds=ahead_s)).replace(microsecond=0)
     waiting = _waiting_lead(first_at)
-    numbers = range(7, MANY, MANY // count)
+    names = [each for each in lead_ids(MANY) if has_deadline(each)]
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        for place, number in enumerate(numbers[:count]):
+        for place, name in enumerate(names[:count]):
             due_at = first_at + timedelta(seconds=place * 0.618 % 1.0)
-            lead = _due(waiting, lead_id(number), due_at)
+            lead = _due(waiting, name, due_at)
             connection.execute(
                 "UPDATE leads SET state = ?, wake_at = ?, stage = ?, temperature = ?, owner = ?"
                 " WHERE id = ?",
@@ -92,6 +92,7 @@ def watch(path: Path, first_at: datetime, count: int) -> Seen:
     with SqliteReader(path) as reader:
         after = reader.newest_decision()
         seen_at = wall_now()
+        assert seen_at < first_at, "the service took too long to start"
         while breaches < count:
             assert steady_s() < until_s, f"only {breaches} breaches were decided within a minute"
             rows = reader.decisions(after, _PAGE)

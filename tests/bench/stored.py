@@ -64,6 +64,11 @@ def lead_ids(count: int) -> tuple[str, ...]:
     return tuple(map(lead_id, range(count)))
 
 
+def has_deadline(lead_id: str) -> bool:
+    """Whether the lead is one of the hundredth that benchmarks of deadlines may give one."""
+    return lead_id.endswith("07")
+
+
 def stored(count: int) -> Path:
     """A closed store of `count` leads, not to be written to: `copied` makes one that may be."""
     today = wall_now().date().isocalendar()
