@@ -1,10 +1,11 @@
 """The whole story of one lead on a terminal: what happened, what was decided, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
+from rich.segment import Segment, Segments
 
 from alerts.console import STYLES
 from alerts.lines import event_line, headline, shown_at, stamp, tone
@@ -16,6 +17,10 @@ from rules.wording import printable
 _INDENT: Final = " " * 4
 LONGEST: Final = 400
 """Characters of one reason that are shown."""
+_AT_ONCE: Final = 1_000
+
+_Styled = tuple[str, str]
+"""A line and its style."""
 
 
 def tell(
@@ -28,25 +33,43 @@ def tell(
 
     Lines bear no year, so where it changes the new one is a line of its own.
     """
+    for some in _gathered(chain(_story(agreement, story), _standing(sections))):
+        # As they are: a line at a time, laying them out would take ten times as long as all else.
+        segments = [
+            segment
+            for text, style in some
+            for segment in (Segment(text, console.get_style(style)), Segment.line())
+        ]
+        console.print(Segments(segments), end="", soft_wrap=True)
+
+
+def _story(agreement: Agreement, story: Iterable[Event | Decision]) -> Iterator[_Styled]:
     zone, people = agreement.timezone, agreement.people
     year: int | None = None
     for each in story:
         before, year = year, shown_at(each).astimezone(zone).year
         if before not in (None, year):
-            _print(console, str(year), "bold")
+            yield str(year), "bold"
         if isinstance(each, Event):
-            _print(console, event_line(each, zone, people), "cyan")
+            yield event_line(each, zone, people), "cyan"
             continue
         when = stamp(each.time_at, zone)
-        _print(console, f"{when}  {_INDENT}{headline(each, zone, people)}", STYLES[tone(each)])
+        yield f"{when}  {_INDENT}{headline(each, zone, people)}", STYLES[tone(each)]
+        margin = " " * len(when)
         for reason in each.data.because:
-            margin = " " * len(when)
-            _print(console, f"{margin}  {_INDENT * 2}{printable(reason, LONGEST)}", "bright_black")
+            yield f"{margin}  {_INDENT * 2}{printable(reason, LONGEST)}", "bright_black"
+
+
+def _standing(sections: Sequence[tuple[str, Sequence[str]]]) -> Iterator[_Styled]:
     for title, lines in sections:
-        _print(console, f"\n{title}", "bold")
+        yield "", "default"
+        yield title, "bold"
         for line in lines:
-            _print(console, f"{_INDENT}{printable(line, LONGEST)}", "default")
+            yield f"{_INDENT}{printable(line, LONGEST)}", "default"
 
 
-def _print(console: Console, text: str, style: str) -> None:
-    console.print(Text(text, style=style), soft_wrap=True)
+def _gathered(lines: Iterable[_Styled]) -> Iterator[list[_Styled]]:
+    """As many lines at a time as are printed in one go."""
+    left = iter(lines)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some

@@ -9,6 +9,7 @@ import msgspec
 from rules.agreement import Agreement
 from rules.events import Event
 from rules.lead.state import Lead
+from rules.router.decide import Router
 from rules.router.state import RouterState
 from streams.processing import Processor
 
@@ -96,13 +97,14 @@ def decode_snapshot(raw: bytes) -> Snapshot:
     return msgspec.msgpack.decode(raw, type=Snapshot)
 
 
-class Engine(Processor):
+class Engine(Processor[Router]):
     """One agreement at work on leads that are held in memory."""
 
     states: MemoryStates
 
-    def __init__(self, agreement: Agreement) -> None:
-        super().__init__(agreement, MemoryStates(), RouterState(), None)
+    def __init__(self, agreement: Agreement, router: RouterState | None = None) -> None:
+        state = router or RouterState()
+        super().__init__(agreement, MemoryStates(), lambda each: Router(each, state), None)
 
     @property
     def leads(self) -> dict[str, Lead]:
@@ -112,9 +114,8 @@ class Engine(Processor):
     @classmethod
     def resumed(cls, agreement: Agreement, snapshot: Snapshot) -> "Engine":
         """An engine that goes on where the snapshot was taken."""
-        engine = cls(agreement)
+        engine = cls(agreement, snapshot.router)
         engine.now = snapshot.now
-        engine.router.state = snapshot.router
         for lead in snapshot.leads.values():
             engine.states.keep(lead, None)
         seen = engine.states.seen

@@ -19,10 +19,12 @@ from rules.admission import admit
 from rules.agreement import Agreement
 from rules.decisions import Decision
 from rules.loading import load_agreement
-from streams.processing import Processor
+from rules.router.decide import Router
+from streams.outbox import Outbox
+from streams.processing import Processor, Routing
 from streams.refusals import dead_letter
 from streams.states import StoredStates
-from streams.storage import Commit, Log, Record, StorageError, Store, Unfit
+from streams.storage import Commit, Log, Record, Replies, Reply, StorageError, Store, Unfit
 
 _READ: Final = 1_000
 """Records that are read from the log at a time."""
@@ -37,21 +39,27 @@ _WAKES: Final = 50
 
 
 class Loop:
-    """Log and store at work. One thread calls it."""
+    """Log and store at work. One thread calls it.
 
-    def __init__(self, log: Log, store: Store) -> None:
-        self._log, self._store = log, store
+    With `replies` the router is elsewhere: what it is to be told is part of the
+    commit, and what it has answered comes in between the records, by its stamp.
+    """
+
+    def __init__(self, log: Log, store: Store, replies: Replies | None = None) -> None:
+        self._log, self._store, self._replies = log, store, replies
         offset, now, digest = store.position()
         self.offset = offset
         self._digest = digest
+        self._outbox = Outbox()
+        self._replied = replies.replied() if replies is not None else 0
+        self._heard: deque[Reply] = deque()
         self._states = StoredStates(store)
         self._waiting: deque[Record] = deque()
         self._newest = offset
         self._fetched = offset
-        self._processor: Processor | None = None
+        self._processor: Processor[Routing] | None = None
         if digest is not None:
-            agreement = stored_agreement(store, digest)
-            self._processor = Processor(agreement, self._states, store.router(), now)
+            self._processor = self._at_work(stored_agreement(store, digest), now)
 
     @property
     def agreement(self) -> Agreement | None:
@@ -85,21 +93,27 @@ class Loop:
 
         Says what was decided and whether more waits.
         """
-        was_at, was_now, was_router = self.offset, self.now, self._router_at()
+        was_at, was_now, was_router = (self.offset, self._replied), self.now, self._router_at()
         decisions: list[Decision] = []
         unfit: list[Unfit] = []
         more, unasked = True, 0
+        if self._replies is not None and not self._heard:
+            self._heard.extend(self._replies.replies(self._replied, _READ))
         while more:
             if unasked == 0:
                 if enough():
                     break
                 unasked = UNASKED
             unasked -= 1
-            record = self._head()
-            horizon = record.stamped_at if record is not None else clock
+            record, reply = self._head(), self._reply()
+            if record is not None and reply is not None and reply.at > record.stamped_at:
+                reply = None
+            horizon = reply.at if reply else record.stamped_at if record else clock
             if self._processor is not None and not self._processor.caught_up(horizon):
                 decisions += self._processor.run_until(horizon, _WAKES)
                 unasked = 0
+            elif reply is not None:
+                self._hear(reply, decisions)
             elif record is None:
                 if self._processor is not None:
                     self._processor.run_until(clock)
@@ -109,12 +123,19 @@ class Loop:
                 break
             else:
                 self._take(record, decisions, unfit)
-        if decisions or unfit or self.offset != was_at or self._moved(was_now, was_router):
+        came = (self.offset, self._replied) != was_at
+        if decisions or unfit or came or self._moved(was_now, was_router):
             self._commit(decisions, unfit)
         return decisions, more
 
+    def _at_work(self, agreement: Agreement, now: datetime | None) -> Processor[Routing]:
+        def routing(agreement: Agreement) -> Routing:
+            return self._outbox if self._replies else Router(agreement, self._store.router())
+
+        return Processor(agreement, self._states, routing, now)
+
     def _router_at(self) -> datetime | None:
-        return self._processor.router.state.wake_at if self._processor else None
+        return self._processor.router.wake_at if self._processor else None
 
     def _moved(self, was: datetime | None, was_router: datetime | None) -> bool:
         """Whether states changed with time alone; that the clock moved on is no reason to write."""
@@ -137,9 +158,19 @@ class Loop:
         """Have the leads of the records that come next read in one go."""
         soon = list(islice(self._waiting, _FETCHED))
         self._fetched = soon[-1].offset
-        if len(soon) > 1:
-            events = (record.event for record in soon)
-            self._store.prefetch(dict.fromkeys(each.subject for each in events if each is not None))
+        events = [record.event for record in soon if record.event is not None]
+        if events:
+            self._store.expect(events)
+
+    def _reply(self) -> Reply | None:
+        """The next of what a router elsewhere had answered when the slice began."""
+        return self._heard[0] if self._heard else None
+
+    def _hear(self, reply: Reply, decisions: list[Decision]) -> None:
+        assert self._processor is not None, "leads that ask are of an agreement"
+        self._heard.popleft()
+        self._replied = reply.number
+        decisions += self._processor.answered(reply.answer, reply.at)
 
     def _take(self, record: Record, decisions: list[Decision], unfit: list[Unfit]) -> None:
         self._waiting.popleft()
@@ -160,7 +191,7 @@ class Loop:
         agreement = stored_agreement(self._store, digest)
         self._digest = digest
         if self._processor is None:
-            self._processor = Processor(agreement, self._states, self._store.router(), now)
+            self._processor = self._at_work(agreement, now)
         else:
             self._processor.switch(agreement)
 
@@ -170,15 +201,18 @@ class Loop:
         assert agreement is not None
         self._store.commit(
             Commit(
-                self.offset,
-                now,
-                self._states.changed(),
-                decisions,
-                self._digest,
-                unfit,
-                agreement.source,
+                offset=self.offset,
+                now=now,
+                leads=self._states.changed(),
+                decisions=decisions,
+                agreement=self._digest,
+                unfit=unfit,
+                asked=self._outbox.collected,
+                replied=self._replied,
+                source=agreement.source,
             )
         )
+        self._outbox.collected = []
         self._states.committed()
 
 

@@ -2,12 +2,14 @@
 
 Leads and the router know nothing of each other; this wakes whoever is due, takes
 events, and brings requests to the router and its answers to leads. Where states
-are kept is plugged in. It reads no clock: time comes with the event.
+are kept, and where the router is, is plugged in. It reads no clock: time comes
+with the event.
 """
 
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from rules.agreement import Agreement
 from rules.decisions import Decision
@@ -18,8 +20,6 @@ from rules.lead.state import Lead
 from rules.lead.timers import earlier
 from rules.lead.turn import Outcome
 from rules.requests import Answer, Availability, Request
-from rules.router.decide import Router
-from rules.router.state import RouterState
 
 _NOT_OF_LEADS: Final = REP_EVENTS | CAMPAIGN_EVENTS
 _MOST_AT_ONCE: Final = 10_000
@@ -45,21 +45,46 @@ class States(Protocol):
         """Whether the event was taken within the last 35 days; if not, it is from now on."""
 
 
-class Processor:
-    """One agreement at work on the leads of `states` and on one router."""
+class Routing(Protocol):
+    """The router, here or elsewhere. One that is elsewhere answers nothing at once."""
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When time alone may next let a queued lead be taken."""
+
+    def take(self, request: Request, now: datetime) -> list[Answer]:
+        """Bring it a lead's request."""
+
+    def hear(self, news: Availability, now: datetime) -> list[Answer]:
+        """Tell it that a rep goes away or is back."""
+
+    def wake(self, now: datetime) -> list[Answer]:
+        """Tell it that it is `wake_at`."""
+
+
+AnyRouting = TypeVar("AnyRouting", bound=Routing)
+
+
+class Processor(Generic[AnyRouting]):
+    """One agreement at work on the leads of `states`, and on the router that `routing` makes."""
 
     def __init__(
-        self, agreement: Agreement, states: States, router: RouterState, now: datetime | None
+        self,
+        agreement: Agreement,
+        states: States,
+        routing: Callable[[Agreement], AnyRouting],
+        now: datetime | None,
     ) -> None:
         self.book = rulebook(agreement)
         self.states = states
-        self.router = Router(agreement, router)
+        self._routing = routing
+        self.router = routing(agreement)
         self.now = now
 
     def switch(self, agreement: Agreement) -> None:
         """From here on `agreement` is in force; leads adopt it one by one as they are touched."""
         self.book = rulebook(agreement)
-        self.router = Router(agreement, self.router.state)
+        self.router = self._routing(agreement)
 
     def take(self, event: Event, now: datetime) -> list[Decision]:
         """Move the clock to `now`, fire what fell due, then take the event.
@@ -79,6 +104,12 @@ class Processor:
         outcome = lead_rules.decide(self.book, known, event, self.now)
         if outcome.lead is not known:
             self._ask(self._keep(outcome, known, decisions), decisions)
+        return decisions
+
+    def answered(self, reply: Answer, now: datetime) -> list[Decision]:
+        """Move the clock to `now`, fire what fell due, then bring a lead what a router said."""
+        decisions = self.run_until(now)
+        self._carry([reply], decisions)
         return decisions
 
     def run_until(self, at: datetime, most: int | None = None) -> list[Decision]:
@@ -108,11 +139,11 @@ class Processor:
 
     def next_at(self) -> datetime | None:
         """Before when time alone certainly has nothing to do; None if it never has."""
-        return earlier(self.states.earliest(), self.router.state.wake_at)
+        return earlier(self.states.earliest(), self.router.wake_at)
 
     def _due(self, at: datetime) -> tuple[datetime, str | None] | None:
         """The next wake-up up to `at`: a lead's before the router's at one instant."""
-        due, router_at = self.states.due(at), self.router.state.wake_at
+        due, router_at = self.states.due(at), self.router.wake_at
         if due is not None and (router_at is None or due[0] <= router_at):
             return due
         return None if router_at is None or router_at > at else (router_at, None)

@@ -23,6 +23,8 @@ from streams.storage import Record, StorageError
 from streams.stories import interleave
 
 _PAGE: Final = 1_000
+_OF_ONE_LEAD: Final = 20_000
+"""All of a lead's are held at once anyway, and each page looks for its place anew."""
 _T = TypeVar("_T")
 
 
@@ -55,9 +57,10 @@ def tell(reader: SqliteReader, lead_id: str, at: datetime | None, present: datet
     upto = min(at or present, present)
     if lead is not None and lead.wake_at is not None and stands.clock_at < lead.wake_at <= upto:
         upto = stands.clock_at
-    records = _paged(lambda after: reader.events_of(lead_id, after, _PAGE), lambda one: one.offset)
+    most = _OF_ONE_LEAD
+    records = _paged(lambda after: reader.events_of(lead_id, after, most), lambda one: one.offset)
     events = [each.event for each in records if each.event and each.stamped_at <= upto]
-    numbered = _paged(lambda after: reader.decisions(after, _PAGE, lead_id), lambda one: one[0])
+    numbered = _paged(lambda after: reader.decisions(after, most, lead_id), lambda one: one[0])
     made = [(decode_decision(body), body) for _, body in numbered]
     decisions = [each for each, _ in made if each.time_at <= upto]
     if not events and not decisions:

@@ -43,6 +43,8 @@ from streams.writer import Writer
 _POLL_S: Final = 0.005
 _FOR_CLIENTS: Final = 0.6
 """The share of the time for stopping that clients have to take their answers."""
+_DROPPED_S: Final = 1.0
+"""How long after that the server would see to it by itself, which makes a fuss in the log."""
 
 
 class NoAgreementError(Exception):
@@ -173,12 +175,11 @@ class _Host:
         settings = self._settings
         bound = Listen(settings.listen.host, sock.getsockname()[1])
         app = RefusalCounts(create_app(service, access(settings), Limits()))
-        server = _Server(
-            server_config(
-                app, Limits(), host=bound.host, port=bound.port,
-                stop_s=settings.stop_s * _FOR_CLIENTS,
-            )
-        )  # fmt: skip
+        clients_s = settings.stop_s * _FOR_CLIENTS
+        config = server_config(
+            app, Limits(), host=bound.host, port=bound.port, stop_s=clients_s + _DROPPED_S
+        )
+        server = _Server(config, clients_s)
 
         def stop() -> None:
             asked_s[0] = steady_s()
@@ -264,7 +265,15 @@ def _put_in_force(writer: Writer, agreement: tuple[bytes, Agreement] | None, sto
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server with its own handling of signals left out: `Stopping` sees to them."""
+    """uvicorn's server with its own handling of signals left out: `Stopping` sees to them.
+
+    When it stops, clients have `clients_s` seconds to send what they began and
+    to take their answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, clients_s: float) -> None:
+        super().__init__(config)
+        self._clients_s = clients_s
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -274,4 +283,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so, and stop."""
         log().info("stopping")
-        await super().shutdown(sockets)
+        patience = asyncio.get_running_loop().call_later(self._clients_s, self._drop_clients)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            patience.cancel()
+
+    def _drop_clients(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -60,8 +60,8 @@ class StoredStates:
         self._changed = {}
 
     def repeats(self, event: Event, now: datetime) -> bool:
-        """Never: the log has recognised repeats before it took them."""
-        return False
+        """Whether the event was taken within the last 35 days; if not, it is from now on."""
+        return self._store.repeats(event, now)
 
     def due(self, at: datetime) -> _Wake | None:
         """The earliest wake-up up to `at` that still stands."""

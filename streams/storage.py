@@ -14,6 +14,7 @@ import msgspec
 from rules.decisions import Decision
 from rules.events import Event
 from rules.lead.state import Lead
+from rules.requests import Answer, Availability, Request
 from rules.router.state import RouterState
 from streams.refusals import DeadLetter
 
@@ -68,6 +69,14 @@ class Log(Protocol):
         """The stamp of the newest record ever appended; None if there has been none."""
 
 
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """What a router that is elsewhere answered, and when. `number` grows without gaps."""
+
+    number: int
+    at: datetime
+    answer: Answer
+
+
 class Commit(msgspec.Struct, frozen=True):
     """What one slice of work came to; it becomes durable as a whole or not at all."""
 
@@ -82,6 +91,10 @@ class Commit(msgspec.Struct, frozen=True):
     """The digest of the agreement in force after the slice."""
     unfit: Sequence[Unfit] = ()
     """Kept as dead letters; the log knows them no more, so that they can be sent again."""
+    asked: Sequence[Request | Availability] = ()
+    """What is to be brought to a router that is elsewhere, in order."""
+    replied: int = 0
+    """The number of the last of its replies that was processed."""
     source: str = ""
     """The `source` of the decisions: of the agreement that they were made under. All of one
     slice have the same, so a slice ends where another agreement is put in force."""
@@ -101,8 +114,17 @@ class Store(Protocol):
     def lead(self, lead_id: str) -> Lead | None:
         """The lead as last committed."""
 
+    def expect(self, events: Sequence[Event]) -> None:
+        """Read in one go what taking these events needs, because the loop is about to."""
+
     def prefetch(self, lead_ids: Iterable[str]) -> None:
-        """Read these leads in one go, because the loop is about to ask for them."""
+        """Read these leads in one go, because the loop is about to wake them."""
+
+    def repeats(self, event: Event, now: datetime) -> bool:
+        """Whether the event was taken within the last 35 days; if not, it is from now on.
+
+        Never, where the log recognises repeats before it takes them.
+        """
 
     def due(self, after: tuple[datetime, str] | None, limit: int) -> list[tuple[datetime, str]]:
         """Wake-ups of committed leads in the order of (instant, lead id), beyond `after`."""
@@ -118,6 +140,16 @@ class Store(Protocol):
 
     def keep_agreement(self, digest: str, text: bytes) -> None:
         """Store an agreement's text by its SHA-256 digest; storing it again changes nothing."""
+
+
+class Replies(Protocol):
+    """What a router that is elsewhere has left for the leads of a store."""
+
+    def replied(self) -> int:
+        """Of the last commit: the number of the last reply that was processed."""
+
+    def replies(self, after: int, limit: int) -> list[Reply]:
+        """Replies with numbers above `after`, in order, no more than `limit`."""
 
 
 StorageReason = Literal[

@@ -5,6 +5,7 @@ hour) is followed by a walk through the queue, oldest first. The router holds no
 clock: `wake_at` says when time alone may let a queued lead be taken.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +37,11 @@ class Router:
     agreement: Agreement
     state: RouterState
 
+    @property
+    def wake_at(self) -> datetime | None:
+        """When time alone may next let a queued lead be taken."""
+        return self.state.wake_at
+
     def take(self, request: Request, now: datetime) -> list[Answer]:
         """Answer a lead's request, and give queued leads whatever room it made."""
         match request:
@@ -61,15 +67,10 @@ class Router:
     def hear(self, news: Availability, now: datetime) -> list[Answer]:
         """A rep goes away or is back. The newest by its own time is believed."""
         row = self.state.rep(news.rep)
-        if row.heard_at is not None and news.time_at < row.heard_at:
-            return []
         over = news.away and news.until_at is not None and news.until_at <= now
-        self._put(
-            news.rep,
-            away=row.away if over else news.away,
-            away_until=row.away_until if over else news.until_at,
-            heard_at=news.time_at,
-        )
+        if over or (row.heard_at is not None and news.time_at < row.heard_at):
+            return []
+        self._put(news.rep, away=news.away, away_until=news.until_at, heard_at=news.time_at)
         answers = [] if news.away else self._drain(news.cause, now)
         self._rest(now)
         return answers
@@ -99,7 +100,9 @@ class Router:
     ) -> tuple[Choice | None, tuple[PassedOver, ...]]:
         """The account's latest rep if eligible, otherwise somebody of the team."""
         routing = self.agreement.routing
-        assert routing is not None
+        if routing is None:
+            # Asked under an earlier agreement: whoever waits under this one waits on.
+            return None, ()
         holder = self.state.accounts.get(account) if account is not None else None
         passed: tuple[PassedOver, ...] = ()
         if holder is not None:
@@ -183,21 +186,43 @@ class Router:
             # Leads that an earlier agreement queued: under this one nobody is given any.
             return answers
         stuck: set[str] = set()
+        older: dict[str, deque[InQueue]] = {}
         for waiting in self.state.waiting():
+            account = waiting.account
             # Without an account of its own a lead fares like the one before it.
-            if waiting.team in stuck and waiting.account not in self.state.accounts:
-                continue
-            choice, passed = self._pick(waiting.team, waiting.account, now)
-            if choice is None:
+            given = None
+            if waiting.team not in stuck or account in self.state.accounts:
+                given = self._unqueue(waiting, cause, now)
+            if given is None:
                 stuck.add(waiting.team)
+                if account is not None:
+                    older.setdefault(account, deque()).append(waiting)
                 continue
-            del self.state.queue[waiting.lead]
-            self._settle(choice, waiting.account)
-            because = (choice.because, "it waited in the queue until somebody could take it")
-            answers.append(
-                Given(waiting.lead, waiting.ticket, choice.rep, choice.team, passed, because, cause)
-            )
+            answers.append(given)
+            if account in older:
+                answers += self._follow(older[account], cause, now)
         return answers
+
+    def _follow(self, older: deque[InQueue], cause: str | None, now: datetime) -> list[Answer]:
+        """Those who waited before: their account has another rep now, maybe one for them."""
+        answers: list[Answer] = []
+        while older:
+            given = self._unqueue(older[0], cause, now)
+            if given is None:
+                break
+            answers.append(given)
+            older.popleft()
+        return answers
+
+    def _unqueue(self, waiting: InQueue, cause: str | None, now: datetime) -> Given | None:
+        """Give a queued lead to whoever can take it; None if nobody can."""
+        choice, passed = self._pick(waiting.team, waiting.account, now)
+        if choice is None:
+            return None
+        del self.state.queue[waiting.lead]
+        self._settle(choice, waiting.account)
+        because = (choice.because, "it waited in the queue until somebody could take it")
+        return Given(waiting.lead, waiting.ticket, choice.rep, choice.team, passed, because, cause)
 
     def _rest(self, now: datetime) -> None:
         """Work out when time alone may next let a queued lead be taken."""

@@ -19,7 +19,7 @@ from streams.http.gate import Gate
 from streams.http.health import health_router
 from streams.http.leads import leads_router
 from streams.http.openapi import describe, problems
-from streams.http.problems import Failure, RefusedParameter
+from streams.http.problems import SEALS, Failure, RefusedParameter
 from streams.http.reading import Reads
 from streams.http.service import Access, Limits, Service
 from streams.refusals import shown
@@ -115,4 +115,6 @@ async def _went_wrong(_: Request, __: Exception) -> Response:
         "internal",
         "The service made a mistake, which its log tells of. Nothing is known to be stored; "
         "sending the request again is harmless.",
+        # The framework calls this around all middleware, the gate too.
+        headers=SEALS,
     ).response()

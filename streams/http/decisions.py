@@ -26,8 +26,6 @@ _STREAM_PAGE: Final = 200
 """Decisions that a stream holds at once; a client that reads slowly is read for slowly."""
 _GATHER_S: Final = 0.1
 """How long what is new is gathered: under load, a read for every commit would be too many."""
-_STUCK_S: Final = 30
-"""Seconds in which a client must take what was sent, or it is let go."""
 
 Number = Annotated[int, Query(ge=0, le=LAST_NUMBER, description="The number to go on after.")]
 
@@ -60,9 +58,8 @@ class Follower:
                 "page by page.",
                 headers={"Retry-After": "30"},
             )
-        return EventSourceResponse(
-            self._follow(after, lead), ping=self._limits.heartbeat_s, send_timeout=_STUCK_S
-        )
+        # A client that does not read is let go by the server (`Limits.idle_s`).
+        return EventSourceResponse(self._follow(after, lead), ping=self._limits.heartbeat_s)
 
     async def _follow(self, after: int, lead: str | None) -> AsyncIterator[ServerSentEvent]:
         self._streams += 1

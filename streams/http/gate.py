@@ -14,19 +14,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.http.body import Arriving, answer_failure
-from streams.http.problems import Failure
+from streams.http.problems import SEALS, Failure
 from streams.http.service import Access
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """What is answered without a token, for whoever watches over the service."""
-_HEADERS: Final = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
 
 
 class Gate:
@@ -46,7 +38,7 @@ class Gate:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in SEALS.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -15,6 +15,15 @@ from rules.admission import Refused
 from streams.refusals import Reason, Refusal
 
 PROBLEM_JSON: Final = "application/problem+json"
+SEALS: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""What every answer carries for browsers: by the `Gate`, or by itself where it goes around it."""
 MOST_TOLD: Final = 100
 """Refused events that one document names; the others are counted."""
 

@@ -1,32 +1,39 @@
 """The server: uvicorn, with patience that ends.
 
-uvicorn waits for ever for the head of a request and sets no bound to it; a few
-hundred connections that say nothing would leave no room for anyone else.
+uvicorn waits for ever for the head of a request and sets no bound to it, and for
+ever for a client to read its answer; a few hundred connections that say nothing,
+or listen to nothing, would leave no room for anyone else.
 """
 
 import asyncio
-from typing import ClassVar, Final
+from collections import deque
+from typing import ClassVar
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from streams.http.problems import PROBLEM_JSON, Failure
+from streams.http.problems import PROBLEM_JSON, SEALS, Failure
 from streams.http.service import Limits
-
-_KEEP_ALIVE_S: Final = 30
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """One connection: a head must come in time and be of a bearable size."""
+    """One connection: a head must come in time and be of a bearable size, an answer be taken."""
 
     limits: ClassVar[Limits] = Limits()
     _timer: asyncio.TimerHandle | None = None
     _head_bytes: int | None = 0
     """Of the head that is arriving; None while none is."""
+    _taking: asyncio.TimerHandle | None = None
+    """Runs while more has been sent than was taken, or nothing more will be."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room for the connection, or say that there is none."""
+        self._unanswered: deque[RequestResponseCycle] = deque()
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             self._refuse(
@@ -41,8 +48,12 @@ class PatientProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and let all its requests know; uvicorn tells the last alone."""
         self._stop_waiting()
+        self._taken()
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,6 +85,31 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._head_bytes = None
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
+
+    def on_response_complete(self) -> None:
+        """The whole answer has been sent; on a connection that goes on, keep-alive has its end."""
+        self._unanswered.popleft()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._await_taking()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing has come for a while."""
+        self._let_go()
+        super().timeout_keep_alive_handler()
+
+    def pause_writing(self) -> None:
+        """More has been sent than the client has taken."""
+        super().pause_writing()
+        self._await_taking()
+
+    def resume_writing(self) -> None:
+        """The client has taken what was too much."""
+        super().resume_writing()
+        self._taken()
+        if self.transport.is_closing():
+            self._await_taking()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered that can't be taken."""
@@ -87,6 +123,20 @@ class PatientProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _await_taking(self) -> None:
+        self._taken()
+        self._taking = self.loop.call_later(self.limits.idle_s, self._let_go)
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _let_go(self) -> None:
+        # Closing would wait until all has been taken, which may be never.
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _give_up(self) -> None:
         if self._head_bytes:
             detail = f"The request's head did not arrive within {self.limits.head_s:g} seconds."
@@ -99,6 +149,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         body = failure.body()
         headers = {
+            **SEALS,
             **failure.headers,
             "content-type": PROBLEM_JSON,
             "content-length": str(len(body)),
@@ -108,6 +159,7 @@ class PatientProtocol(HttpToolsProtocol):
         status = STATUS_LINE[failure.status]
         self.transport.write(b"".join([status, head.encode(), b"\r\n", body]))
         self.transport.close()
+        self._await_taking()
 
 
 def server_config(
@@ -129,6 +181,6 @@ def server_config(
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type]  # any seconds will do
         timeout_graceful_shutdown=max(1, round(stop_s)),
     )

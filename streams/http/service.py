@@ -27,6 +27,8 @@ class Limits:
     head_s: float = 10.0
     """Seconds that a request's head may take to arrive."""
     head_bytes: int = 64 * 1024
+    idle_s: float = 30.0
+    """Seconds in which a client must take what was sent to it, or ask for more."""
     connections: int = 1_000
     streams: int = 100
     """Clients that follow decisions at one moment."""

@@ -20,11 +20,11 @@ _WRITER_CACHE_KIB: Final = 48 * 1024
 _READER_CACHE_KIB: Final = 2 * 1024
 _BUSY_MS: Final = 2_000
 """How long a statement waits for another program's short lock."""
-_WAL_LIMIT_BYTES: Final = 128 * 1024 * 1024
+_WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """To what size the -wal file is cut back when it has grown beyond."""
-_CHECKPOINT_PAGES: Final = 2_000
-"""After how many pages the writer moves the -wal into the file: the fewer, the shorter it takes,
-the more, the less is written twice. This many take some 20 ms."""
+_CHECKPOINT_PAGES: Final = 50_000
+"""From how many pages on the writer itself moves the -wal into the file, if nobody does it beside
+it (`streams.sqlite.checkpoints`): 200 MB."""
 
 
 class FileLock:

@@ -7,13 +7,14 @@ in memory is brought up to date only after it is durable.
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.codec import encode
@@ -91,8 +92,17 @@ class SqliteStore:
         self._hold(lead_id, (lead, *row[1:]))
         return lead
 
+    def expect(self, events: Sequence[Event]) -> None:
+        """Read the leads of these events in one go; of one alone, when it is asked for."""
+        if len(events) > 1:
+            self.prefetch(dict.fromkeys(each.subject for each in events))
+
+    def repeats(self, event: Event, now: datetime) -> bool:
+        """Never: the log has recognised repeats before it took them."""
+        return False
+
     def prefetch(self, lead_ids: Iterable[str]) -> None:
-        """Read these leads in one go, because the loop is about to ask for them."""
+        """Read these leads in one go, because the loop is about to wake them."""
         leads = self._leads
         missing = [lead_id for lead_id in lead_ids if lead_id not in leads]
         for lead_id, row in self._read(missing[: self._cached]).items():

@@ -12,6 +12,7 @@ from datetime import datetime
 from random import Random
 from typing import Literal
 
+from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.storage import Accepted, Commit, Log, Record, StorageError, Store
@@ -138,6 +139,15 @@ class FaultyStore:
         """See `streams.storage.Store`."""
         self._handle.before("lead")
         return self._store.lead(lead_id)
+
+    def expect(self, events: Sequence[Event]) -> None:
+        """See `streams.storage.Store`."""
+        self._handle.before("prefetch")
+        self._store.expect(events)
+
+    def repeats(self, event: Event, now: datetime) -> bool:
+        """See `streams.storage.Store`."""
+        return self._store.repeats(event, now)
 
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         """See `streams.storage.Store`."""

@@ -47,7 +47,7 @@ def work(
     given = list(leads)
     named = {lead.id for lead in given}
     leads = given + [Lead(id=s) for s in {d.subject: None for d in decisions} if s not in named]
-    return Commit(offset, now, leads, decisions, agreement, unfit, SOURCE)
+    return Commit(offset, now, leads, decisions, agreement, unfit, source=SOURCE)
 
 
 @cache

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
+from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.codec import decode, encode
@@ -94,6 +95,12 @@ class MemoryStore:
     def lead(self, lead_id: str) -> Lead | None:
         state = self.disk.leads.get(lead_id)
         return None if state is None else msgspec.msgpack.decode(state, type=Lead)
+
+    def expect(self, events: Sequence[Event]) -> None:
+        assert events, "nothing is no reason to read"
+
+    def repeats(self, event: Event, now: datetime) -> bool:
+        return False
 
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         for _ in lead_ids:

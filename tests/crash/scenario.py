@@ -17,6 +17,7 @@ from random import Random
 from typing import Final
 from unittest.mock import patch
 
+from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
 from streams.clock import LogClock
@@ -178,6 +179,14 @@ class KilledStore:
     def lead(self, lead_id: str) -> Lead | None:
         """See `streams.storage.Store`."""
         return self._store.lead(lead_id)
+
+    def expect(self, events: Sequence[Event]) -> None:
+        """See `streams.storage.Store`."""
+        self._store.expect(events)
+
+    def repeats(self, event: Event, now: datetime) -> bool:
+        """See `streams.storage.Store`."""
+        return self._store.repeats(event, now)
 
     def prefetch(self, lead_ids: Iterable[str]) -> None:
         """See `streams.storage.Store`."""

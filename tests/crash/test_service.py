@@ -3,13 +3,9 @@
 import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import pytest
 
 from tests.crash.under_load import Client, judge
 from tests.service.processes import Start, Up
@@ -51,16 +47,22 @@ def test_killed_under_load_it_loses_and_doubles_nothing(up: Start, tmp_path: Pat
     assert all(status == 503 for client in clients for status, _ in client.refused)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of three megabytes."""
-    point = tmp_path / "disk"
-    point.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(point)]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("file systems may not be mounted here")
-    yield point
-    subprocess.run(["umount", "-l", str(point)], check=True)
+def test_100_clients_at_once_lose_and_double_nothing(up: Start, tmp_path: Path) -> None:
+    service = up()
+    clients = [Client(f"c{number}") for number in range(100)]
+    for client in clients:
+        client.start()
+        client.serve(service)
+    for client in clients:
+        client.wait_for(10)
+    for client in clients:
+        client.serve(None)
+    for client in clients:
+        client.stop()
+    caught_up(service)
+    assert service.stop() == 0
+    assert judge(tmp_path / "baton.db", clients) > 1_000
+    assert all(status == 503 for client in clients for status, _ in client.refused)
 
 
 def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(

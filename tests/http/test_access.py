@@ -119,9 +119,26 @@ def test_pages_of_other_sites_learn_nothing(client: Client) -> None:
         assert not any(name.startswith("access-control") for name in answer.headers)
 
 
-@pytest.mark.parametrize("path", ["/leads", "/no", "/docs", "/healthz", "/decisions?limit=0"])
-def test_every_answer_is_sealed_for_browsers(client: Client, path: str) -> None:
-    headers = client("GET", path).headers
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/leads", 200),
+        ("/no", 404),
+        ("/docs", 200),
+        ("/healthz", 200),
+        ("/decisions?limit=0", 422),
+        ("/leads/lead-1", 500),
+        ("/decisions", 500),
+    ],
+)
+def test_every_answer_is_sealed_for_browsers(
+    client: Client, service: StandIn, path: str, status: int
+) -> None:
+    if status == 500:
+        service.reads_fail_with = RuntimeError("a mistake of ours")
+    answer = client("GET", path)
+    assert answer.status_code == status
+    headers = answer.headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["content-security-policy"].startswith("default-src 'none'")

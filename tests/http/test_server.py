@@ -8,11 +8,12 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from streams.clock import steady_s
 from streams.http.service import Limits
 from tests.http.conftest import Serve
 from tests.http.stand_in import StandIn, event
 
-IMPATIENT = Limits(head_s=0.3, body_s=0.3, head_bytes=4_096)
+IMPATIENT = Limits(head_s=0.3, body_s=0.3, head_bytes=4_096, idle_s=0.3)
 SOON_S = 10
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BODY = json.dumps(event()).encode()
@@ -32,8 +33,12 @@ def head(length: object = len(BODY), *more: str, first: str = "POST /events HTTP
 class Line:
     """A raw connection."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), SOON_S)
+    def __init__(self, port: int, *, buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(SOON_S)
+        self.socket.connect(("127.0.0.1", port))
 
     def __enter__(self) -> "Line":
         return self
@@ -131,6 +136,7 @@ def test_what_is_unfit_is_refused_with_a_problem(name: str, serve: Serve, servic
         answer = line.rest()
         assert status(answer) == expected, answer[:300]
         assert b"application/problem+json" in answer
+        assert b"x-content-type-options: nosniff" in answer
         document = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert document["status"] == expected
         assert service.submissions == []
@@ -204,3 +210,48 @@ def test_clients_beyond_the_limit_are_told_to_come_back(serve: Serve) -> None:
         lines[0].socket.shutdown(socket.SHUT_RDWR)
         for line in lines:
             line.socket.close()
+
+
+def asked(path: str, *more: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *more, "", ""]).encode()
+
+
+DEAF = {
+    "to one answer": asked("/decisions?limit=1000"),
+    "to the last answer": asked("/decisions?limit=1000", "Connection: close"),
+    "to many answers": asked("/decisions?limit=1000") * 20,
+    "to a stream": asked("/decisions", "Accept: text/event-stream"),
+}
+
+
+@pytest.mark.parametrize("name", DEAF)
+def test_who_reads_no_answer_is_let_go(
+    name: str, serve: Serve, service: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    # More than the system takes off the service's hands.
+    page = [(n, json.dumps({"n": n, "x": "x" * 20_000}).encode()) for n in range(1, 1_001)]
+    service.decisions = lambda after, limit, lead: page[after:][:limit]  # type: ignore[method-assign]
+    limits = Limits(connections=2, idle_s=0.3)
+    with serve(limits) as port, Line(port, buffer=4_096) as one, Line(port, buffer=4_096) as two:
+        for line in (one, two):
+            line.send(DEAF[name])
+        # Both places are taken until they are let go.
+        until_s = steady_s() + SOON_S
+        while httpx.get(f"http://127.0.0.1:{port}/healthz").status_code != 200:
+            assert steady_s() < until_s, "they keep their connections"
+        assert_serves(port)
+        received = len(one.rest())
+    assert received < 20 * 20_000_000
+    assert caplog.records == []
+
+
+def test_who_reads_slowly_gets_it_all(serve: Serve, service: StandIn) -> None:
+    page = [(n, json.dumps({"n": n, "x": "x" * 20_000}).encode()) for n in range(1, 501)]
+    service.decisions = lambda after, limit, lead: page[after:][:limit]  # type: ignore[method-assign]
+    with serve(Limits(idle_s=0.5)) as port, Line(port, buffer=65_536) as line:
+        line.send(asked("/decisions?limit=1000", "Connection: close"))
+        answer = b""
+        while part := line.socket.recv(32_768):
+            answer += part
+    document = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert [each["n"] for each in document["decisions"]] == list(range(1, 501))

@@ -4,28 +4,35 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from click.testing import CliRunner
 
 from streams.cli import main
+from tests.service.machine import Machine
 from tests.service.processes import BATON, WAIT_S, Baton, Start, Up, environment
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def up(tmp_path: Path, acme_path: Path) -> Iterator[Start]:
-    """Starts the service in `tmp_path` with the sample agreement, or with other settings."""
+    """Starts the service in `tmp_path` with the sample agreement, or with other settings.
+
+    `on` a machine of the test's own it lives by that machine's clock.
+    """
     processes: list[subprocess.Popen[str]] = []
     running: list[Up] = []
 
-    def start(*arguments: str, **settings: str) -> Up:
+    def start(*arguments: str, on: Machine | None = None, **settings: str) -> Up:
         given = {"agreement": str(acme_path), "listen": "127.0.0.1:0"} | settings
         log = tmp_path / f"log-{len(processes)}"
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                [*BATON, "up", *arguments],
+                [*(on.command if on is not None else BATON), "up", *arguments],
                 cwd=tmp_path,
-                env=environment(**given),
+                env=environment(**given) | {"PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -65,3 +72,15 @@ def baton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Baton:
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of three megabytes."""
+    point = tmp_path / "disk"
+    point.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(point)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("file systems may not be mounted here")
+    yield point
+    subprocess.run(["umount", "-l", str(point)], check=True)

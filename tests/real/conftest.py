@@ -1,0 +1,5 @@
+"""The service in a process of its own, as the tests of its commands start it."""
+
+from tests.service.conftest import up
+
+__all__ = ["up"]
