@@ -63,9 +63,10 @@ def split(attempts: Attempts, at: datetime) -> tuple[Attempts, Attempts]:
     newer = tuple(each for each in attempts.newest if each.time_at > at)
     connected = attempts.connected_at
     early = connected is not None and connected <= at
+    again = min((each.time_at for each in newer if each.connected), default=None)
     return (
         Attempts(older, attempts.older, connected if early else None),
-        Attempts(newer, {}, None if early else connected),
+        Attempts(newer, {}, again if early else connected),
     )
 
 

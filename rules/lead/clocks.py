@@ -30,22 +30,24 @@ def judge(turn: Turn, attempted: str | None) -> None:
     """Judge every clause by what this turn brought; `attempted` is an attempt's channel."""
     lead = turn.lead
     ended = turn.ended is not None or turn.reopened or lead.reopening
-    if not (turn.triggers or lead.deferred or ended or attempted or turn.facts_changed):
+    channels = lead.attempted if attempted is None else (*lead.attempted, attempted)
+    if not (turn.triggers or lead.deferred or ended or channels or turn.facts_changed):
         return
     if lead.pending and awaits_assignment(turn):
         # Whoever gets the lead is part of what the event caused: judge after the answer.
         lead.deferred = (*lead.deferred, *turn.triggers)
         lead.reopening = lead.reopening or turn.reopened
+        lead.attempted, channels = channels, ()
         turn.facts_changed = False
         ended = turn.ended is not None
         triggers: tuple[Trigger, ...] = ()
     else:
         triggers = (*lead.deferred, *turn.triggers)
-        lead.deferred = ()
+        lead.deferred, lead.attempted = (), ()
         lead.reopening = False
     if ended:
         lead.alarms = ()
-    concerned = _concerned(turn, triggers, ended=ended, attempted=attempted is not None)
+    concerned = _concerned(turn, triggers, ended=ended, attempted=bool(channels))
     if not concerned:
         return
     lead.clocks = dict(lead.clocks)
@@ -59,7 +61,7 @@ def judge(turn: Turn, attempted: str | None) -> None:
         if isinstance(each, DeadlineClause):
             _start(turn, each, triggers)
         else:
-            limits.judge(turn, each, attempted)
+            limits.judge(turn, each, channels)
 
 
 def _concerned(
@@ -140,7 +142,7 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
         known = evidence.added(old, clause.ends, found)
         kept_at = evidence.kept_at(known, clause.ends)
         if kept_at is not None and kept_at < due_at:
-            _retract(turn, clause, known, trigger, known.owner or lead.owner)
+            _retract(turn, clause, known, trigger, known.owner)
         else:
             past.append(known)
     lead.past = tuple(past)
@@ -152,15 +154,16 @@ def _consider(turn: Turn, clause: DeadlineClause, trigger: Trigger, found: Evide
     if kept_at is None:
         return
     del lead.clocks[clause.name]
+    owner = turn.ended.owner if turn.ended is not None else lead.owner
     if clock.state == "running":
-        _met(turn, clause, clock, kept_at, lead.owner)
+        _met(turn, clause, clock, kept_at, owner)
     elif clock.state == "overdue":
         assert clock.due_at is not None
         if kept_at < clock.due_at:
-            _retract(turn, clause, clock, trigger, lead.owner)
+            _retract(turn, clause, clock, trigger, owner)
         else:
-            _met(turn, clause, clock, kept_at, lead.owner)
-            _remember(turn, clock, None)
+            _met(turn, clause, clock, kept_at, owner)
+            _remember(turn, clock, owner)
 
 
 def _met(
@@ -193,7 +196,7 @@ def _retract(
 def _remember(turn: Turn, clock: Clock, owner: str | None) -> None:
     """Keep a breached clock that is over: evidence may still retract its breach.
 
-    `owner` is who had the lead when it was taken away; None where it was kept late.
+    `owner` is who had the lead when the clock ended.
     """
     over = msgspec.structs.replace(clock, state="over", rungs=(), stopped=None, owner=owner)
     same = [each for each in turn.lead.past if each.clause == clock.clause]

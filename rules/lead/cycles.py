@@ -9,7 +9,8 @@ from typing import Final
 
 from rules.decisions import Recycled
 from rules.lead import attempts as attempt_log
-from rules.lead import handoff, stages, temperature, trails
+from rules.lead import handoff, limits, stages, temperature, trails
+from rules.lead.profile import HORIZON_FIELD
 from rules.lead.rulebook import rank
 from rules.lead.state import Attempts, Before, Cycle, Limits
 from rules.lead.turn import Ending, Turn
@@ -46,6 +47,7 @@ def end(turn: Turn, stage: Stage, word: str, because: tuple[str, ...]) -> None:
     turn.ended = _ending(turn, word, lead.cycle.attempts)
     earlier = lead.before if lead.stage in ENDED or lead.stage == "nurturing" else None
     lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, None, earlier)
+    limits.call_off(turn)
     handoff.free(turn)
     lead.resting = False
     stages.enter(turn, stage, because)
@@ -55,28 +57,39 @@ def recycle(
     turn: Turn, reason: str, start_at: datetime, because: tuple[str, ...], *, rejected: bool
 ) -> None:
     """Give the lead back to nurturing; its new cycle starts at `start_at`."""
-    lead, old = turn.lead, turn.lead.cycle
-    book = turn.book
-    old_trails, new_trails = trails.split(old.trails, start_at, book.plans, book.half_life_s)
-    old_attempts, new_attempts = attempt_log.split(old.attempts, start_at)
-    turn.ended = _ending(turn, "recycled", old_attempts, reason if rejected else None)
-    kept = old.horizon if old.horizon and old.horizon.stated_at > start_at else None
-    remembered = turn.revise(
-        old,
-        trails=old_trails,
-        attempts=old_attempts,
-        horizon=None if kept else old.horizon,
-        limits=turn.revise_limits(old.limits, recyclings=()),
-    )
-    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, remembered)
-    count = attempt_log.total(old_attempts)
+    lead = turn.lead
+    over, begun = _parted(turn, start_at)
+    turn.ended = _ending(turn, "recycled", over.attempts, reason if rejected else None)
+    lead.before = Before(lead.stage, lead.owner, lead.team, lead.rule, over)
+    count = attempt_log.total(over.attempts)
     handoff.free(turn)
     lead.owner = lead.team = lead.rule = None
-    lead.cycle = Cycle(start_at, new_trails, kept, new_attempts, Limits(), ())
+    lead.cycle = begun
     lead.resting = True
     turn.decide(Recycled(reason=reason, attempts=count, because=because))
     stages.enter(turn, "nurturing", (f"recycled: {reason}",))
     temperature.update(turn)
+
+
+def _parted(turn: Turn, at: datetime) -> tuple[Cycle, Cycle]:
+    """The present cycle up to `at`, and the one that starts there with what came later."""
+    old, book = turn.lead.cycle, turn.book
+    ended = turn.revise_limits(old.limits, recyclings=())
+    if old.started_at is not None and at < old.started_at:
+        # Given back before this cycle began: nothing is of the cycle that ends, all of the next.
+        over = turn.revise(old, trails={}, attempts=Attempts(), horizon=None, limits=ended)
+        return over, Cycle(old.started_at, old.trails, old.horizon, old.attempts)
+    old_trails, new_trails = trails.split(old.trails, at, book.plans, book.half_life_s)
+    old_attempts, new_attempts = attempt_log.split(old.attempts, at)
+    kept = old.horizon if old.horizon and old.horizon.stated_at > at else None
+    over = turn.revise(
+        old,
+        trails=old_trails,
+        attempts=old_attempts,
+        horizon=None if kept else old.horizon,
+        limits=ended,
+    )
+    return over, Cycle(at, new_trails, kept, new_attempts)
 
 
 def reopen(turn: Turn, by: str | None) -> None:
@@ -105,11 +118,15 @@ def reopen(turn: Turn, by: str | None) -> None:
 def _rejoined(turn: Turn, old: Cycle) -> Cycle:
     """The earlier cycle, with what has come since."""
     new, book = turn.lead.cycle, turn.book
+    known = HORIZON_FIELD in turn.lead.profile
     return turn.revise(
         old,
         trails=trails.merged(old.trails, new.trails, book.plans, book.half_life_s),
         attempts=attempt_log.merged(old.attempts, new.attempts),
-        horizon=new.horizon or old.horizon,
+        horizon=(new.horizon or old.horizon) if known else None,
+        limits=Limits(
+            old.limits.breached | new.limits.breached, old.limits.used_up | new.limits.used_up
+        ),
     )
 
 

@@ -7,8 +7,6 @@ touch or attempt; temperature; stages; rejection, win or loss; routing; clauses.
 
 from datetime import datetime
 
-import msgspec
-
 from rules.conditions import Facts
 from rules.events import Event, is_touch
 from rules.lead import (
@@ -18,6 +16,7 @@ from rules.lead import (
     handoff,
     ladders,
     limits,
+    past,
     pauses,
     profile,
     stages,
@@ -98,17 +97,19 @@ def _of_this_cycle(lead: Lead, event: Event) -> bool:
 
 
 def _take(turn: Turn, event: Event) -> str | None:
-    """Write down what the event says; for an attempt of this cycle, its channel is returned."""
+    """Write down what the event says; of an attempt that limits count, return the channel."""
     lead, kind = turn.lead, event.type
     if kind in _PROFILE_EVENTS:
         profile.apply(turn, event)
     elif not _of_this_cycle(lead, event):
         _take_into_past(turn, event)
     elif kind == "lead.attempted":
+        connected_at = lead.cycle.attempts.connected_at
         _attempt(turn, event)
         if event.data.get("outcome") == "connected":
-            limits.connected(turn)
-        return str(event.data["channel"])
+            limits.call_off(turn)
+        if connected_at is None or event.time_at < connected_at:
+            return str(event.data["channel"])
     elif is_touch(kind):
         _touch(turn, event)
     return None
@@ -116,16 +117,17 @@ def _take(turn: Turn, event: Event) -> str | None:
 
 def _take_into_past(turn: Turn, event: Event) -> None:
     """Something of the cycle before, which a reopening may bring back: it is written down there."""
-    lead, before = turn.lead, turn.lead.before
-    if before is None or before.cycle is None:
+    lead = turn.lead
+    earlier = past.cycle(lead.before)
+    if earlier is None:
         return
-    present, lead.cycle = lead.cycle, before.cycle
+    present, lead.cycle = lead.cycle, earlier
     if _of_this_cycle(lead, event):
         if event.type == "lead.attempted":
             _attempt(turn, event)
         elif is_touch(event.type):
             _touch(turn, event)
-    lead.before = msgspec.structs.replace(before, cycle=lead.cycle)
+    lead.before = past.with_cycle(lead.before, lead.cycle)
     lead.cycle = present
 
 
@@ -246,8 +248,11 @@ def answer(book: Rulebook, lead: Lead, reply: Answer, now: datetime) -> Outcome:
         handoff.waits(turn, reply)
     elif asked is not None and asked.clause is not None:
         clause = next((each for each in book.clauses if each.name == asked.clause), None)
-        if clause is not None:
+        if clause is not None and asked.step <= len(clause.ladder):
             ladders.answered(turn, reply, clause, asked)
+        elif isinstance(reply, Given):
+            # The agreement lost that step meanwhile, but the router has moved the lead.
+            handoff.moved(turn, reply, asked.clause)
     else:
         assert not isinstance(reply, Stays)
         handoff.given(turn, reply)

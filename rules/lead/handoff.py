@@ -8,7 +8,7 @@ from rules.decisions import Assigned, PassedOver, Queued
 from rules.lead.rulebook import rank
 from rules.lead.state import Before, Pending
 from rules.lead.turn import Turn
-from rules.requests import Freed, Given, Seek, Took, Waits
+from rules.requests import Freed, Given, Move, Seek, Took, Waits
 from rules.vocabulary import ENDED, FUNNEL
 
 
@@ -62,6 +62,9 @@ def seek_again(turn: Turn) -> None:
     """A queued lead's account has changed: somebody may already work it."""
     lead, now = turn.lead, account(turn)
     if lead.rule is None or lead.team is None or now == lead.sought:
+        return
+    if turn.book.agreement.routing is None:
+        # An earlier agreement queued it: under this one nobody is sought.
         return
     lead.sought = now
     turn.request(Seek(lead.id, lead.ticket, lead.team, lead.rule, now, turn.cause))
@@ -165,3 +168,6 @@ def free(turn: Turn) -> None:
         turn.request(Freed(lead.id, open_by, turn.cause))
     lead.queued = False
     lead.pending = ()
+    lead.attempted = ()
+    # A ladder that asked at this very instant has ended with the lead.
+    turn.requests = [each for each in turn.requests if not isinstance(each, Move)]

@@ -32,6 +32,18 @@ def _after(step: Step, breached_at: datetime, calendar: Calendar) -> datetime:
     return calendar.add(breached_at, step.after) if step.after.amount else breached_at
 
 
+def anew(rung: Rung, ladder: tuple[Step, ...], at: datetime, calendar: Calendar) -> Rung:
+    """A rung of which no time was used before `at`: it has all of it from there, days as days."""
+    if rung.step > len(ladder):
+        return rung
+    step = ladder[rung.step - 1]
+    wait = step.repeat if rung.told else step.after
+    if wait is None:
+        return rung
+    later_at = calendar.add(max(at, rung.since_at), wait)
+    return msgspec.structs.replace(rung, at=max(rung.at, later_at))
+
+
 def climb(
     turn: Turn, clause: Clause, calendar: Calendar, waiting: tuple[Rung, ...]
 ) -> tuple[Rung, ...]:

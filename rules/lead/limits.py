@@ -5,6 +5,8 @@ channel are limits of their own and breach once each a cycle; such breaches are
 never retracted.
 """
 
+import msgspec
+
 from rules.agreement import AttemptClause
 from rules.decisions import Breached
 from rules.lead import attempts as log
@@ -15,14 +17,15 @@ from rules.lead.turn import Turn
 from rules.vocabulary import ENDED, FUNNEL, BreachKind
 
 
-def judge(turn: Turn, clause: AttemptClause, attempted: str | None) -> None:
-    """Judge the clause after an attempt on channel `attempted`, or after a rejection."""
+def judge(turn: Turn, clause: AttemptClause, attempted: tuple[str, ...]) -> None:
+    """Judge the clause after attempts on the channels `attempted`, or after a rejection."""
     if turn.ended is not None and turn.ended.rejected is not None:
         _too_few(turn, clause)
-    elif attempted is None or turn.lead.stage in ENDED:
+    elif not attempted or turn.lead.stage in ENDED:
         return
     elif clause.when is None or clause.when.holds(turn.facts()):
-        _too_many(turn, clause, attempted)
+        for channel in attempted:
+            _too_many(turn, clause, channel)
         _used_up(turn, clause)
 
 
@@ -90,8 +93,8 @@ def _breach(
         waiting = ladders.rungs(clause.ladder, turn.now, calendar)
         waiting = ladders.climb(turn, clause, calendar, waiting)
         if waiting:
-            lead.alarms = (*lead.alarms, Alarm(clause.name, calendar.name, waiting))
-            pauses.hold(turn)
+            alarm = Alarm(clause.name, calendar.name, waiting)
+            lead.alarms = (*lead.alarms, pauses.begun(turn, alarm))
 
 
 def _used_up(turn: Turn, clause: AttemptClause) -> None:
@@ -104,17 +107,19 @@ def _used_up(turn: Turn, clause: AttemptClause) -> None:
         return
     calendar = turn.book.calendar_of(clause, lead.owner)
     last_at = log.nth_at(attempts, clause.at_most)
-    at = max(calendar.add(last_at, clause.recycle_after), turn.now)
+    at = calendar.add(last_at, clause.recycle_after)
+    planned = pauses.held(turn, Recycling(clause.name, calendar.name, last_at, at))
+    if planned.at < turn.now:
+        planned = msgspec.structs.replace(planned, at=turn.now)
     _remember(
         turn,
         used_up=limits.used_up | {clause.name},
-        recyclings=(*limits.recyclings, Recycling(clause.name, calendar.name, last_at, at)),
+        recyclings=(*limits.recyclings, planned),
     )
-    pauses.hold(turn)
 
 
-def connected(turn: Turn) -> None:
-    """The lead was reached: it is not recycled for want of an answer."""
+def call_off(turn: Turn) -> None:
+    """The lead was reached, or has ended: it is not recycled for want of an answer."""
     if turn.lead.cycle.limits.recyclings:
         _remember(turn, recyclings=())
 

@@ -1,7 +1,9 @@
 """Pauses: the clocks of sales's clauses stop, and go on with what they had left.
 
 Contract, section 2, 'Fine points': while paused, warnings, due times and ladders
-keep their remaining working time; without `until` until `lead.resumed`.
+keep their remaining working time; without `until` until `lead.resumed`. Nothing
+comes earlier for a pause: a time in days may end long after its last working
+minute, and then less than what was left would be left of it.
 """
 
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import msgspec
 
 from rules.agreement import AttemptClause, Clause, DeadlineClause
 from rules.calendars import Calendar
+from rules.lead import ladders
 from rules.lead.rulebook import Rulebook, stops
 from rules.lead.state import Alarm, Clock, Pause, Recycling, Reminder, Rung, Stopped
 from rules.lead.turn import Turn
@@ -24,7 +27,7 @@ def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
     """`lead.paused`: stop the clocks, or change until when they stand still."""
     lead = turn.lead
     from_at, known = min(stated_at, turn.now), turn.lead.paused
-    if not _newest(turn, stated_at) or (until_at is not None and until_at <= from_at):
+    if (until_at is not None and until_at <= from_at) or not _newest(turn, stated_at):
         return
     if lead.paused:
         lead.pauses = (*lead.pauses[:-1], Pause(lead.pauses[-1].from_at, until_at))
@@ -40,17 +43,29 @@ def pause(turn: Turn, stated_at: datetime, until_at: datetime | None) -> None:
         go_on(turn, turn.now if known else until_at)
 
 
-def hold(turn: Turn) -> None:
-    """Stop what was started during a pause, too."""
-    if turn.lead.paused:
-        _stop_others(turn, turn.now)
+def begun(turn: Turn, alarm: Alarm) -> Alarm:
+    """A ladder that begins now: during a pause it stands still with all of its time."""
+    if not turn.lead.paused:
+        return alarm
+    stopped = _stop_alarm(turn, alarm, turn.now)
+    return msgspec.structs.replace(stopped, unused=stopped.left is not None)
+
+
+def held(turn: Turn, planned: Recycling) -> Recycling:
+    """A recycling that is planned now: during a pause it stands still since the pause began."""
+    if not turn.lead.paused:
+        return planned
+    from_at = turn.lead.pauses[-1].from_at
+    stopped = _stop_recycling(turn, planned, from_at)
+    unused = stopped.left is not None and from_at <= planned.since_at
+    return msgspec.structs.replace(stopped, unused=unused)
 
 
 def _stop_others(turn: Turn, from_at: datetime) -> None:
     """Stop the ladders of attempt limits and the delay before recycling."""
     lead = turn.lead
     lead.alarms = tuple(_stop_alarm(turn, alarm, from_at) for alarm in lead.alarms)
-    _stop_recycling(turn, from_at)
+    _recycle(turn, _stop_recycling, from_at)
 
 
 def resume(turn: Turn, stated_at: datetime) -> None:
@@ -66,7 +81,7 @@ def go_on(turn: Turn, at: datetime) -> None:
     lead.paused = False
     _each(turn, lambda *of: _started_again(of[0], of[1], of[2], at))
     lead.alarms = tuple(_start_alarm(turn, alarm, at) for alarm in lead.alarms)
-    _start_recycling(turn, at)
+    _recycle(turn, _start_recycling, at)
 
 
 def until(turn: Turn) -> datetime | None:
@@ -146,12 +161,13 @@ def _stopped(
             calendar.elapsed(base, clock.due_at) if clock.state == "running" else None,
             tuple(calendar.elapsed(base, each.at) for each in clock.warnings),
             _left(clock.rungs, calendar, from_at),
+            due_at=clock.due_at,
         )
     due_at = clock.due_at
     if left.unused:
         due_at = None if until_at is None else calendar.add(until_at, clause.within)
     elif left.due is not None:
-        due_at = None if until_at is None else calendar.advance(until_at, left.due)
+        due_at = None if until_at is None else _due(left, left.due, calendar, until_at)
     return msgspec.structs.replace(clock, stopped=left, due_at=due_at)
 
 
@@ -167,10 +183,19 @@ def _started_again(clause: DeadlineClause, clock: Clock, calendar: Calendar, at:
     return msgspec.structs.replace(
         clock,
         stopped=None,
-        due_at=clock.due_at if left.due is None else calendar.advance(at, left.due),
-        warnings=tuple(Reminder(each.fraction, calendar.advance(at, rest)) for each, rest in pairs),
+        due_at=clock.due_at if left.due is None else _due(left, left.due, calendar, at),
+        warnings=tuple(
+            Reminder(each.fraction, max(each.at, calendar.advance(at, rest)))
+            for each, rest in pairs
+        ),
         rungs=_moved(clock.rungs, left.rungs, calendar, at),
     )
+
+
+def _due(left: Stopped, rest: timedelta, calendar: Calendar, at: datetime) -> datetime:
+    """When a clock with `rest` left that goes on at `at` is due: no sooner than without a pause."""
+    again_at = calendar.advance(at, rest)
+    return again_at if left.due_at is None else max(left.due_at, again_at)
 
 
 def _left(rungs: tuple[Rung, ...], calendar: Calendar, from_at: datetime) -> tuple[timedelta, ...]:
@@ -183,7 +208,9 @@ def _moved(
 ) -> tuple[Rung, ...]:
     # An acknowledgement during the pause may have emptied the ladder.
     return tuple(
-        Rung(rung.step, calendar.advance(max(at, rung.since_at), rest), rung.since_at, rung.told)
+        msgspec.structs.replace(
+            rung, at=max(rung.at, calendar.advance(max(at, rung.since_at), rest))
+        )
         for rung, rest in zip(rungs, left, strict=False)
     )
 
@@ -199,34 +226,40 @@ def _start_alarm(turn: Turn, alarm: Alarm, at: datetime) -> Alarm:
     if alarm.left is None:
         return alarm
     calendar = turn.book.calendar(alarm.calendar)
-    rungs = _moved(alarm.rungs, alarm.left, calendar, at)
+    clause = _clause(turn.book, alarm.clause)
+    if alarm.unused and clause is not None:
+        rungs = tuple(ladders.anew(rung, clause.ladder, at, calendar) for rung in alarm.rungs)
+    else:
+        rungs = _moved(alarm.rungs, alarm.left, calendar, at)
     return Alarm(alarm.clause, alarm.calendar, rungs)
 
 
-def _stop_recycling(turn: Turn, from_at: datetime) -> None:
-    def stop(each: Recycling) -> Recycling:
-        if each.left is not None or not _stands(turn.book, each.clause):
-            return each
-        calendar = turn.book.calendar(each.calendar)
-        left = calendar.elapsed(max(from_at, each.since_at), each.at)
-        return Recycling(each.clause, each.calendar, each.since_at, each.at, left)
-
-    _recycle(turn, stop)
+def _stop_recycling(turn: Turn, each: Recycling, from_at: datetime) -> Recycling:
+    if each.left is not None or not _stands(turn.book, each.clause):
+        return each
+    calendar = turn.book.calendar(each.calendar)
+    left = calendar.elapsed(max(from_at, each.since_at), each.at)
+    return Recycling(each.clause, each.calendar, each.since_at, each.at, left)
 
 
-def _start_recycling(turn: Turn, at: datetime) -> None:
-    def start(each: Recycling) -> Recycling:
-        if each.left is None:
-            return each
-        again_at = turn.book.calendar(each.calendar).advance(max(at, each.since_at), each.left)
-        return Recycling(each.clause, each.calendar, each.since_at, again_at)
+def _start_recycling(turn: Turn, each: Recycling, at: datetime) -> Recycling:
+    if each.left is None:
+        return each
+    calendar, from_at = turn.book.calendar(each.calendar), max(at, each.since_at)
+    clause = _clause(turn.book, each.clause)
+    delay = clause.recycle_after if isinstance(clause, AttemptClause) else None
+    if each.unused and delay is not None:
+        again_at = calendar.add(from_at, delay)
+    else:
+        again_at = calendar.advance(from_at, each.left)
+    return Recycling(each.clause, each.calendar, each.since_at, max(each.at, again_at))
 
-    _recycle(turn, start)
 
-
-def _recycle(turn: Turn, change: Callable[[Recycling], Recycling]) -> None:
+def _recycle(
+    turn: Turn, change: Callable[[Turn, Recycling, datetime], Recycling], at: datetime
+) -> None:
     limits = turn.lead.cycle.limits
     if limits.recyclings:
-        changed = tuple(change(each) for each in limits.recyclings)
+        changed = tuple(change(turn, each, at) for each in limits.recyclings)
         revised = turn.revise_limits(limits, recyclings=changed)
         turn.lead.cycle = turn.revise(turn.lead.cycle, limits=revised)

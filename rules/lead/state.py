@@ -72,7 +72,8 @@ class Recycling(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """That a lead whose attempts are used up by `clause` is recycled at `at`.
 
     Its time is counted from `since_at`; `left` is the working time left until
-    then while its clock is stopped.
+    then while its clock is stopped. `unused`: it began while the lead was paused,
+    and all of its time is left, days as days.
     """
 
     clause: str
@@ -80,6 +81,7 @@ class Recycling(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since_at: datetime
     at: datetime
     left: timedelta | None = None
+    unused: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -142,6 +144,8 @@ class Stopped(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rungs: tuple[timedelta, ...]
     unused: bool = False
     """Started while the lead was paused: all of the clause's time is left, days as days."""
+    due_at: datetime | None = None
+    """When a clock that was running would have been due without the pause."""
 
 
 ClockState = Literal["armed", "running", "overdue", "over"]
@@ -177,6 +181,8 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rungs: tuple[Rung, ...]
     left: tuple[timedelta, ...] | None = None
     """Working time left until each rung while the lead is paused."""
+    unused: bool = False
+    """Begun while the lead was paused: all of each rung's time is left, days as days."""
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -231,6 +237,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Fields as rules see them; `account` is filled in from the e-mail."""
     stated_at: dict[str, datetime] = {}
     """The own time of each stated field's newest value, of cleared ones too."""
+    account_cleared: bool = False
+    """The newest word on the account was null: it follows the e-mail again."""
     icp: bool = False
     temperature: Temperature | None = None
     temperature_by: TemperatureSource | None = None
@@ -254,6 +262,8 @@ class Lead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     pending: tuple[Pending, ...] = ()
     deferred: tuple[Trigger, ...] = ()
     """What clauses are yet to judge, once the router has answered."""
+    attempted: tuple[str, ...] = ()
+    """Channels of attempts that limits are yet to judge, once the router has answered."""
     reopening: bool = False
     """Reopened, and clauses are yet to judge it, once the router has answered."""
     cycle: Cycle = Cycle()

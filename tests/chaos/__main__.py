@@ -59,7 +59,8 @@ def one(seed: int) -> int:
         click.echo("\n".join(lines[-_SHOWN:]))
         traceback.print_exc()
         if isinstance(error, DiffersFromReferenceError):
-            click.echo(f"\nThe fewest events that it takes:\n{shortened(error.run)}")
+            fewest = shortened(error.agreement, error.records, error.final_at)
+            click.echo(f"\nThe fewest events that it takes:\n{fewest}")
         return 1
     click.echo("\n".join(lines))
     click.echo(f"Seed {seed} holds.")

@@ -7,7 +7,7 @@ from rules.admission import admit
 from rules.agreement import Agreement
 from rules.events import Event
 from streams.engine import Engine
-from tests.chaos.simulation import Simulation
+from streams.storage import Record
 from tests.chaos.undisturbed import stamped
 from tests.model.playing import as_told, event_line, first_difference
 from tests.model.reference import Reference
@@ -15,16 +15,13 @@ from tests.model.reference import Reference
 Dated = tuple[Event, datetime]
 
 
-def shortened(run: Simulation) -> str:
+def shortened(agreement: Agreement, records: Sequence[Record], final_at: datetime) -> str:
     """Those events, one a line, and the first decision that differs; of one agreement's run."""
-    (agreement,) = run.agreements
-    records = run.disk.open()[0].read(0, 1_000_000)
     events = [
         (stamped(record), record.stamped_at)
         for record in records
         if record.event is not None and admit(agreement, record.event) is None
     ]
-    final_at = run.final_at()
     size = max(1, len(events) // 2)
     while size:
         place = 0

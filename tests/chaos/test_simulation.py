@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
+from unittest.mock import patch
 
 import pytest
 
+from rules.agreement import Agreement
 from rules.events import Event
 from streams.clock import LogClock
 from streams.codec import encode_event
@@ -15,6 +18,7 @@ from streams.storage import Accepted, Record
 from streams.writer import Writer
 from tests.chaos.disks import MemoryDisk
 from tests.chaos.running import failures, run
+from tests.chaos.shortening import shortened
 from tests.chaos.simulation import simulate
 from tests.chaos.world import Patience, World
 from tests.model.agreements import BARE
@@ -40,6 +44,23 @@ def test_a_seed_is_the_same_run_every_time() -> None:
         run(7, lines.append)
     assert runs[0] == runs[1]
     assert len(runs[0]) > 20
+
+
+def test_a_story_is_shortened_to_the_events_that_it_takes() -> None:
+    simulations = (simulate(seed, MemoryDisk()) for seed in range(1, 20))
+    story = next(each for each in simulations if len(each.agreements) == 1)
+    records = story.disk.open()[0].read(0, 1_000_000)
+    wanted = {"lead.rejected", "lead.attempted"}
+
+    def differs(_: Agreement, events: Sequence[tuple[Event, datetime]], __: datetime) -> str | None:
+        return "they differ" if wanted <= {event.type for event, _ in events} else None
+
+    with patch("tests.chaos.shortening._difference", differs):
+        shown = shortened(story.agreements[0], records, story.final_at())
+    *events, difference = shown.splitlines()
+    assert len(events) == 2
+    assert all(any(kind in line for line in events) for kind in wanted)
+    assert difference == "they differ"
 
 
 def test_the_seeds_meet_everything_that_can_happen() -> None:

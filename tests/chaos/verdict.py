@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from rules.admission import admit
+from rules.agreement import Agreement
 from rules.decisions import Assigned, Breached, Decision, Recycled, Started
 from rules.events import Event
 from rules.vocabulary import ENDED
@@ -24,9 +25,11 @@ Mark = tuple[str, str, str]
 class DiffersFromReferenceError(AssertionError):
     """Live service and undisturbed engine agree; the plain reading of the contract does not."""
 
-    def __init__(self, sentence: str, run: Simulation) -> None:
+    def __init__(
+        self, sentence: str, agreement: Agreement, records: Sequence[Record], final_at: datetime
+    ) -> None:
         super().__init__(sentence)
-        self.run = run
+        self.agreement, self.records, self.final_at = agreement, records, final_at
 
 
 def judge(run: Simulation) -> None:
@@ -160,4 +163,5 @@ def _as_the_reference(
     told += reference.run_until(final_at)
     difference = first_difference(told, [as_told(each) for each in decisions])
     if difference is not None:
-        raise DiffersFromReferenceError(f"{agreement.name}\n{difference}", run)
+        sentence = f"{agreement.name}\n{difference}"
+        raise DiffersFromReferenceError(sentence, agreement, records, final_at)

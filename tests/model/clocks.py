@@ -9,6 +9,7 @@ from rules.calendars import Calendar
 from rules.durations import Duration
 
 ZERO = timedelta(0)
+Interval = tuple[datetime, datetime | None]
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Timer:
     full: Duration | None = None
     left: timedelta | Duration | None = None
     frozen_at: datetime | None = None
+    was_at: datetime | None = None
+    """When it would have come without the pause: it never comes sooner for one."""
     fraction: float = 0.0
     index: int = 0
     told: int = 0
@@ -47,16 +50,17 @@ class Timer:
             self.left = self.full
         else:
             self.left = calendar.elapsed(self.frozen_at, self.at)
-        self.at = None
+        self.was_at, self.at = self.at, None
 
     def after(self, resumed_at: datetime, calendar: Calendar) -> datetime:
         """When it comes if its clock goes on at `resumed_at`."""
         assert self.left is not None
         assert self.frozen_at is not None
+        assert self.was_at is not None
         from_at = max(resumed_at, self.frozen_at)
         if isinstance(self.left, Duration):
-            return calendar.add(from_at, self.left)
-        return calendar.advance(from_at, self.left)
+            return max(self.was_at, calendar.add(from_at, self.left))
+        return max(self.was_at, calendar.advance(from_at, self.left))
 
     def thaw(self, resumed_at: datetime, calendar: Calendar) -> None:
         if self.at is None:
@@ -95,6 +99,8 @@ class Clock:
     breached: bool = False
     archived: bool = False
     """Ended by reassignment or by the lead's end, as breached: it can be retracted still."""
+    ended_with: str | None = None
+    """Once met late or archived: who had the lead then."""
     met_late: bool = False
     due_at: datetime | None = None
     """Once breached: when it was due."""
@@ -102,7 +108,6 @@ class Clock:
     frozen: bool = False
     fresh: bool = False
     """Paused before any of its time had run."""
-    pauses: list[tuple[datetime, datetime | None]] = field(default_factory=list)
 
     def schedule(self, from_at: datetime) -> None:
         """Give it its full time from `from_at` on."""
@@ -133,15 +138,14 @@ class Clock:
         from_at = max(pause_at, self.running_since)
         self.frozen = True
         self.fresh = new
-        self.pauses.append((from_at, None))
+        self.running_since = from_at
         for timer in self.timers:
             timer.freeze(from_at, self.calendar, new)
 
     def thaw(self, resumed_at: datetime) -> None:
-        resumed_at = max(resumed_at, self.pauses[-1][0])
+        resumed_at = max(resumed_at, self.running_since)
         self.frozen = False
         self.running_since = resumed_at
-        self.pauses[-1] = (self.pauses[-1][0], resumed_at)
         if self.fresh:
             self.fresh = False
             untold = {timer.fraction for timer in self.timers}
@@ -158,12 +162,12 @@ class Clock:
     def end(self) -> None:
         self.state, self.timers = "over", []
 
-    def working(self, met_at: datetime) -> timedelta:
+    def working(self, met_at: datetime, pauses: list[Interval]) -> timedelta:
         """Working time from the clock's start to `met_at`, pauses left out."""
         worked = self.calendar.elapsed(self.started_at, met_at)
-        for from_at, to_at in self.pauses:
+        for from_at, to_at in pauses:
             end_at = met_at if to_at is None else min(to_at, met_at)
-            worked -= self.calendar.elapsed(from_at, end_at)
+            worked -= self.calendar.elapsed(max(from_at, self.started_at), end_at)
         return worked
 
 

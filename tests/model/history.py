@@ -9,7 +9,7 @@ from rules.agreement import Agreement
 from rules.conditions import Facts
 from rules.events import Event, is_touch
 from rules.vocabulary import Stage, Temperature
-from tests.model.clocks import Clock, Ladder, Recycling, Trigger
+from tests.model.clocks import Clock, Interval, Ladder, Recycling, Trigger
 from tests.model.told import Told
 
 FREE_MAIL = frozenset({"gmail.com", "outlook.com", "yahoo.com"})
@@ -56,6 +56,8 @@ class Pause:
     said: Moment = BEFORE_ALL
     since_at: datetime | None = None
     until_at: datetime | None = None
+    all: list[Interval] = field(default_factory=list)
+    """Every pause so far, one after the other; of one that goes on, without its end."""
 
 
 @dataclass(slots=True)

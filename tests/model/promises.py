@@ -49,10 +49,14 @@ class Turn:
     cause: str | None
     first: int
     """How many decisions the lead had before."""
+    had_by: str | None
+    """Who had the lead before."""
+    gone: bool = False
+    """Won, lost, disqualified or recycled."""
     entered: bool = False
     """A stage was entered."""
     ended: bool = False
-    """Won, lost, disqualified or recycled."""
+    """Won, lost, disqualified, recycled or reopened: its clocks end."""
     given_back: GivenBack | None = None
     reassigns: bool = False
     """A step that is told at once asks to reassign the lead."""
@@ -159,6 +163,7 @@ class Promises:
     def fulfil(self, turn: Turn, clock: Clock, done: Evidence) -> None:
         until_at = turn.lead.pause.until_at
         due_at = clock.due(until_at)
+        late_now = False
         if clock.breached:
             assert clock.due_at is not None
             in_time = done.time_at < clock.due_at
@@ -172,13 +177,18 @@ class Promises:
                 self.tell(turn, "sla.retracted", data)
                 clock.breached = False
             else:
-                clock.met_late = True
+                clock.met_late = late_now = True
         elif due_at is not None and done.time_at >= due_at:
             return
-        worked = clock.working(done.time_at)
+        owner = turn.had_by if turn.gone else turn.lead.owner
+        if clock.archived or (clock.met_late and not late_now):
+            owner = clock.ended_with
+        clock.ended_with = owner
+        pauses = turn.lead.pause.all if clock.clause.party == SALES else []
+        worked = clock.working(done.time_at, pauses)
         met: dict[str, Any] = {
             "clause": clock.clause.name,
-            "owner": clock.owner if clock.archived else turn.lead.owner or clock.owner,
+            "owner": owner,
             "due": due_at,
             "met_at": done.time_at,
             "working_s": max(worked, timedelta(0)).total_seconds(),
@@ -287,7 +297,7 @@ class Promises:
                 self.tell(turn, "sla.cancelled", {"clause": clause.name})
                 clock.end()
             elif clock.state == "overdue" and (turn.ended or anew):
-                clock.archived = True
+                clock.archived, clock.ended_with = True, turn.had_by
                 clock.end()
 
     def start(self, turn: Turn, clause: DeadlineClause, facts: Facts) -> None:
@@ -357,7 +367,9 @@ class Promises:
             self.resume(lead, now)
             return
         if not was_paused:
-            lead.pause.since_at = heard.event.time_at
+            over_at = lead.pause.all[-1][1] if lead.pause.all else None
+            lead.pause.since_at = max(heard.event.time_at, over_at or heard.event.time_at)
+            lead.pause.all.append((lead.pause.since_at, None))
             for timed in self.timed(lead):
                 self.freeze_if_paused(lead, timed, new=False)
         lead.pause.until_at = until_at
@@ -368,6 +380,8 @@ class Promises:
         if lead.pause.since_at is None:
             return
         lead.pause.since_at, lead.pause.until_at = None, None
+        began_at, _ = lead.pause.all[-1]
+        lead.pause.all[-1] = (began_at, max(began_at, resumed_at))
         for timed in self.timed(lead):
             if timed.frozen:
                 timed.thaw(resumed_at)

@@ -17,7 +17,8 @@ difference can be judged:
     fall on the clock's start isn't told.
  4. `sla.escalated` comes before the `lead.assigned` of its `do: reassign`, and both after
     all else of that instant. Of several that ask at one instant, the first of the file
-    reassigns; the others are told in their place.
+    reassigns; the others are told in their place. Nothing of it is told of a lead that is
+    recycled at that instant.
  5. Attempt limits are judged with the starts, in the order of the file; the total before
     the channel. An ended lead's attempts are not judged.
  6. `at_least` reads `when`, owner, team and attempts as just before the rejection;
@@ -25,10 +26,10 @@ difference can be judged:
  7. `recycle_after` is fixed when the count is first reached; it is dropped when the
     lead ends or is recycled, and does nothing to a lead in nurturing.
  8. Without a `rejection` chapter a rejection recycles whatever its reason.
- 9. `owner` is the lead's present owner, or the clock's own where there is none now;
-    for clocks ended by reassignment or an ending, the clock's own.
+ 9. `owner` of a warning or breach is who has the lead, of `sla.met` who had it when the
+    clock ended, also after a retraction.
 10. A queued lead has the queue's team. After recycling it has no owner, team or rule;
-    after an ending it keeps them.
+    after an ending it keeps them, and goes back to them if that end turns out to stand.
 11. `opportunity.opened` is done with wins and losses, after the conditions.
 12. Reopening undoes the latest ending that was not yet undone, one at a time; touches
     made meanwhile, and late ones of the cycle given back, count; the conditions are tried
@@ -39,7 +40,8 @@ difference can be judged:
     caused are evidence, the event is not.
 14. A start that comes while the clause waits for its `when` takes the earlier one's place.
 15. An overdue clause met late can still be retracted by earlier evidence, and is met anew.
-16. A breach or warning that a pause reported late would have prevented stands. A pause
+16. A breach or warning that a pause reported late would have prevented stands; its working
+    time is left out nevertheless. A pause brings nothing forward. A pause
     whose `until` isn't after its own time changes nothing; one that ends a longer pause
     earlier than now lets the clocks go on now.
 17. A pause lasts over reassignment, endings, recycling and reopening.
@@ -163,13 +165,20 @@ class Reference(Turns):
         self.try_stages(turn)
         self.route(turn)
         self.promises.judge(turn)
-        for recycling in list(lead.recyclings):
-            if recycling.timers[0].at is not None and recycling.timers[0].at <= at:
-                lead.recyclings.remove(recycling)
-                self.recycle_used_up(self.turn(lead, at, None, None))
+        if self.recycles(lead, at):
+            return
         for timed, timer in reassigning:
             self.fire_timer(self.turn(lead, at, None, None), timed, timer)
         self.wakes.pop(lead.id, None)
+
+    def recycles(self, lead: Lead, at: datetime) -> bool:
+        """Recycle the lead if that is due; its ladders end with it, untold (choice 4)."""
+        due = [each for each in lead.recyclings if (due_at := each.timers[0].at) and due_at <= at]
+        lead.recyclings = [each for each in lead.recyclings if each not in due]
+        if not due:
+            return False
+        self.wakes.pop(lead.id, None)
+        return self.recycle_used_up(self.turn(lead, at, None, None))
 
     def next_timer(self, lead: Lead, at: datetime) -> tuple[Timed, Timer] | None:
         """Of what is due: by clause in the order of the file, then warning, due time, ladder."""

@@ -49,7 +49,7 @@ class Turns:
             self.promises.judge(turn)
 
     def turn(self, lead: Lead, now: datetime, event: Heard | None, cause: str | None) -> Turn:
-        return Turn(lead, now, event, cause, len(lead.told))
+        return Turn(lead, now, event, cause, len(lead.told), lead.owner)
 
     def tell(self, turn: Turn, kind: str, data: dict[str, Any]) -> None:
         lead = turn.lead
@@ -104,7 +104,7 @@ class Turns:
         self.remember(turn.lead, recycled=False)
         self.enter(turn, stage)
         turn.entered = False
-        turn.ended = True
+        turn.ended = turn.gone = True
 
     def reject(self, turn: Turn, heard: Heard) -> None:
         lead, reason = turn.lead, heard.event.data["reason"]
@@ -123,19 +123,21 @@ class Turns:
         )
         self.recycle(turn, reason, len(tries), max(lead.cycle, heard.moment))
 
-    def recycle_used_up(self, turn: Turn) -> None:
+    def recycle_used_up(self, turn: Turn) -> bool:
+        """Whether it came to that."""
         lead = turn.lead
         if lead.connected() or lead.stage not in FUNNEL[: FUNNEL.index("opportunity")]:
-            return
+            return False
         self.recycle(turn, "attempts_used_up", len(lead.attempts()), (turn.now, lead.newest_no))
         self.promises.judge(turn)
+        return True
 
     def recycle(self, turn: Turn, reason: str, attempts: int, cycle: Moment) -> None:
         lead = turn.lead
         self.remember(lead, recycled=True)
         self.tell(turn, "lead.recycled", {"reason": reason, "attempts": attempts})
         self.enter(turn, "nurturing")
-        turn.entered, turn.ended = False, True
+        turn.entered, turn.ended, turn.gone = False, True, True
         lead.owner, lead.team, lead.rule = None, None, None
         lead.had, lead.limits, lead.used_up = set(), set(), set()
         lead.cycle, lead.asleep = cycle, True
@@ -155,6 +157,7 @@ class Turns:
         """Back to the stage and owner before; says who gets the lead back."""
         lead = turn.lead
         before = lead.before.pop()
+        lead.asleep = False
         turn.ended = True
         self.enter(turn, before.stage)
         if before.recycled:
@@ -162,7 +165,8 @@ class Turns:
             lead.limits |= before.limits
             lead.used_up |= before.used_up
             lead.owner = None
-        lead.team, lead.rule = (before.team, before.rule) if before.owner else (None, None)
+        as_it_was = before.owner is not None or before.stage in (*ENDED, "nurturing")
+        lead.team, lead.rule = (before.team, before.rule) if as_it_was else (None, None)
         self.settle_temperature(turn)
         self.try_stages(turn)
         return before.owner if lead.stage not in ENDED else None
