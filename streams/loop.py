@@ -26,7 +26,7 @@ from streams.refusals import dead_letter
 from streams.states import StoredStates
 from streams.storage import Commit, Log, Record, Replies, Reply, StorageError, Store, Unfit
 
-_READ: Final = 1_000
+_READ: Final = 250
 """Records that are read from the log at a time."""
 _AHEAD: Final = 20_000
 """Records that are held in memory when they come faster than they are processed."""

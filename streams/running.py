@@ -29,6 +29,7 @@ from streams.http.server import server_config
 from streams.http.service import Access, Limits, Reader
 from streams.listening import Stopping, bind
 from streams.logs import log
+from streams.pauses import Pauses
 from streams.refusal_counts import RefusalCounts
 from streams.settings import Listen, Settings
 from streams.sqlite import integrity
@@ -70,6 +71,10 @@ class Embedded:
     def now(self) -> datetime:
         """The log's time; behind the present by a second at most."""
         return self._writer.present
+
+    def check_room(self, events: int) -> None:
+        """Raise `Busy` or `StorageError` if so many events would not be taken now."""
+        self._writer.check_room(events)
 
     async def submit(self, events: Sequence[Accepted]) -> list[Record]:
         """Make events durable, all or none."""
@@ -153,7 +158,13 @@ class _Host:
             news.tell()
             self._hooks.told(decisions)
 
-        tend = Tending(database, timedelta(days=self._settings.retention_days))
+        retention = Tending(database, timedelta(days=self._settings.retention_days))
+        pauses = Pauses()
+
+        def tend(now: datetime) -> None:
+            retention(now)
+            pauses()
+
         writer = Writer(database.reopen, clock, told=told, tend=tend)
         _put_in_force(writer, agreement, store)
         with SqliteReader(store) as reader, self._failures_heard():

@@ -24,7 +24,7 @@ from streams.clock import LogClock, steady_s
 from streams.loop import Loop
 from streams.storage import Accepted, Log, Record, StorageError, Store
 
-SLICE_S: Final = 0.01
+SLICE_S: Final = 0.005
 """How long a slice works before it commits while somebody waits for a short submission."""
 LONG_SLICE_S: Final = 0.05
 """The same while nobody does: the longer, the less is written twice."""
@@ -36,6 +36,9 @@ MOST_WAITING: Final = 20_000
 """Events that may wait to be appended; beyond, clients are told to come back."""
 MOST_BEHIND: Final = 200_000
 """Records that may wait to be decided before clients are told to come back."""
+LONG_MOST_BEHIND: Final = 15_000
+"""The same before those with long submissions are: a second's work, and what the loop holds in
+memory. Short ones are still taken then, so that a bulk load holds up nobody but itself."""
 _IDLE_S: Final = 1.0
 _RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
@@ -131,18 +134,24 @@ class Writer:
             while self._loop.slice(self._clock.now(), self._time_limit())[1]:
                 pass
 
+    def check_room(self, events: int) -> None:
+        """Raise `Busy` or `StorageError` if a submission of so many would not be taken now."""
+        behind = self._loop.behind()
+        most_behind = MOST_BEHIND if events <= _SHORT else LONG_MOST_BEHIND
+        if self._waiting > MOST_WAITING or behind > most_behind:
+            raise Busy(max(1, min(60, behind // LONG_MOST_BEHIND)))
+        if self._stopping:
+            raise Busy(5)
+        if self._failure is not None:
+            raise StorageError(self._failure)
+
     async def submit(self, events: Sequence[Accepted]) -> list[Record]:
         """Append events as a whole; the records of those that were not known before.
 
         Raises `Busy` when too much is waiting and `StorageError` when the disk
         failed: nothing of the call was kept then.
         """
-        if self._waiting > MOST_WAITING or self._loop.behind() > MOST_BEHIND:
-            raise Busy(max(1, min(60, self._loop.behind() // 10_000)))
-        if self._stopping:
-            raise Busy(5)
-        if self._failure is not None:
-            raise StorageError(self._failure)
+        self.check_room(len(events))
         here = asyncio.get_running_loop()
         submission = _Submission(events, here.create_future(), here)
         with self._wake:

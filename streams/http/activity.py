@@ -69,8 +69,10 @@ class Intake:
             return await self._stored(found)
 
     async def _stored(self, found: Batch) -> Stored:
-        events = await self._accepted(found)
         try:
+            # Before they are read: what will not be taken is to cost as little as possible.
+            self._service.check_room(len(found.events))
+            events = await self._accepted(found)
             records = await self._service.submit(events) if events else []
         except Busy as busy:
             raise Failure(

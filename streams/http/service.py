@@ -88,6 +88,9 @@ class Service(Protocol):
     def now(self) -> datetime:
         """The log's present."""
 
+    def check_room(self, events: int) -> None:
+        """Raise `Busy` or `StorageError` if so many events would not be taken now."""
+
     async def submit(self, events: Sequence[Accepted]) -> list[Record]:
         """Make events durable, all or none; the records of those that were new.
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from streams.clock import steady_s
 
-EVERY_S: Final = 2.0
+EVERY_S: Final = 0.3
 """How often pages are moved while something is being written."""
 _ANEW_PAGES: Final = 8_000
 """From how many pages on the -wal is begun anew."""

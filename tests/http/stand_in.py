@@ -42,9 +42,12 @@ class StandIn:
     def now(self) -> datetime:
         return self.at
 
-    async def submit(self, events: Sequence[Accepted]) -> list[Record]:
+    def check_room(self, events: int) -> None:
         if self.fails_with is not None:
             raise self.fails_with
+
+    async def submit(self, events: Sequence[Accepted]) -> list[Record]:
+        self.check_room(len(events))
         self.submissions.append(list(events))
         records: list[Record] = []
         for accepted in events:
