@@ -14,15 +14,15 @@ from streams.engine import REMEMBERED
 from streams.refusals import Refusal
 from streams.sqlite.checkpoints import Checkpoints
 from streams.sqlite.failures import failures, transaction
+from streams.sqlite.keys import Keys
 from streams.sqlite.names import key
 from streams.sqlite.stamps import from_us, to_us
 from streams.storage import Accepted, Record, StorageError
 
 _REMEMBERED_US: Final = int(REMEMBERED.total_seconds()) * 1_000_000
-# Asked of all events at once: JSON is the cheapest way to hand over a list of numbers.
 _KNOWN: Final = """
     SELECT seq, stamped_at, agreement, body FROM events
-    WHERE key IN (SELECT value FROM json_each(?)) AND stamped_at > ?"""
+    WHERE seq IN (SELECT value FROM json_each(?)) AND key IS NOT NULL AND stamped_at > ?"""
 _APPEND: Final = "INSERT INTO events (seq, stamped_at, key, subject, body) VALUES (?, ?, ?, ?, ?)"
 _FORGET: Final = "UPDATE events SET key = NULL WHERE seq = ?"
 _READ: Final = """
@@ -45,6 +45,7 @@ class SqliteLog:
             row = connection.execute(
                 "SELECT seq, stamped_at FROM events ORDER BY seq DESC LIMIT 1"
             ).fetchone()
+            self._keys = Keys(connection)
         self._newest: int = row[0] if row else 0
         self._newest_us: int | None = row[1] if row else None
 
@@ -54,7 +55,9 @@ class SqliteLog:
             return []
         stamp_us = self._stamp(now)
         with transaction(self._connection, "write to", self._path):
-            fresh = self._insert(events, stamp_us)
+            fresh, keys = self._insert(events, stamp_us)
+            stepped = self._keys.step()
+        self._keys.appended(keys, stepped)
         self._checkpoints.look()
         if not fresh:
             return []
@@ -95,13 +98,13 @@ class SqliteLog:
         now_us = to_us(now)
         return now_us if self._newest_us is None else max(now_us, self._newest_us)
 
-    def _insert(self, events: Sequence[Accepted], stamp_us: int) -> Sequence[Accepted]:
-        """Insert those that are not known yet, and return them; inside the transaction."""
+    def _insert(
+        self, events: Sequence[Accepted], stamp_us: int
+    ) -> tuple[Sequence[Accepted], list[tuple[int, int]]]:
+        """Insert those that are not known yet, inside the transaction; with their keys' places."""
         keys = [key(*_name(each.event)) for each in events]
-        asked = (msgspec.json.encode(keys).decode(), stamp_us - _REMEMBERED_US)
-        known = self._connection.execute(_KNOWN, asked).fetchall()
-        if known or len(set(keys)) < len(keys):
-            seen = {_name(record(self._path, *row).event) for row in known}
+        seen = self._seen(keys, stamp_us)
+        if seen or len(set(keys)) < len(keys):
             events = list(_unknown(events, seen))
             keys = [key(*_name(each.event)) for each in events]
         self._connection.executemany(
@@ -113,7 +116,16 @@ class SqliteLog:
                 )
             ],
         )
-        return events
+        return events, [(each, offset) for offset, each in enumerate(keys, self._newest + 1)]
+
+    def _seen(self, keys: list[int], stamp_us: int) -> set[tuple[str, str, str]]:
+        """The names of remembered events that have one of the keys."""
+        found = self._keys.find(keys)
+        if not found:
+            return set()
+        asked = (msgspec.json.encode(found).decode(), stamp_us - _REMEMBERED_US)
+        rows = self._connection.execute(_KNOWN, asked).fetchall()
+        return {_name(record(self._path, *row).event) for row in rows}
 
 
 def forget(connection: sqlite3.Connection, offsets: Iterable[int]) -> None:

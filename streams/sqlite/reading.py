@@ -22,11 +22,12 @@ from streams.sqlite.stamps import maybe_at
 from streams.sqlite.store import decoded
 from streams.storage import Record
 
-# Numbers alone are in the index, so that a page of the busiest lead costs no more than any other.
 _OF_KEYS: Final = """
-    SELECT seq, stamped_at, agreement, body, subject FROM events WHERE seq IN (
-        SELECT seq FROM events INDEXED BY events_by_key
-        WHERE key BETWEEN ? AND ? AND seq > ? ORDER BY seq LIMIT ?
+    SELECT seq, stamped_at, agreement, body, subject, key FROM events WHERE seq IN (
+        SELECT seq FROM keys WHERE key BETWEEN ?1 AND ?2 AND seq > ?3
+        UNION
+        SELECT seq FROM events WHERE seq > max(?3, (SELECT keyed FROM position)) AND subject = ?4
+        ORDER BY seq LIMIT ?5
     ) ORDER BY seq"""
 # Newest first, and no further back than asked for.
 _CHAIN: Final = """
@@ -135,9 +136,13 @@ class SqliteReader:
         """Records of events about `subject` with offsets above `after`, in order."""
         found: list[Record] = []
         while len(found) < limit:
-            rows = self._rows(_OF_KEYS, (*keys_of(subject), after, limit))
-            # Another subject may have the same keys.
-            found += [record(self._path, *row) for *row, of in rows if of == subject]
+            rows = self._rows(_OF_KEYS, (*keys_of(subject), after, subject, limit))
+            # Another subject may have the same keys; what was forgotten has none.
+            found += [
+                record(self._path, *row)
+                for *row, of, key in rows
+                if of == subject and key is not None
+            ]
             if len(rows) < limit:
                 break
             after = rows[-1][0]

@@ -68,11 +68,7 @@ class Sweep:
                 "SELECT seq FROM decisions WHERE seq > ? AND time_at < ? ORDER BY seq LIMIT ?",
                 (self._decision, self._before_us, limit),
             )
-            events = connection.execute(
-                "DELETE FROM events WHERE seq > ? AND seq <= ? AND agreement IS NULL"
-                f" AND stamped_at < ? AND NOT EXISTS ({_OPEN.format(subject='events.subject')})",
-                (self._event, event or 0, self._before_us),
-            ).rowcount
+            events = self._delete_events(event or 0)
             decisions = connection.execute(
                 "DELETE FROM decisions WHERE seq > ? AND seq <= ?"
                 f" AND time_at < ? AND NOT EXISTS ({_OPEN.format(subject='decisions.lead')})",
@@ -87,6 +83,16 @@ class Sweep:
         self._decision = decision or self._decision
         more = event is not None or decision is not None or letters == limit
         return Deleted(events, decisions, letters, more)
+
+    def _delete_events(self, to: int) -> int:
+        rows = self._connection.execute(
+            "SELECT key, seq FROM events WHERE seq > ? AND seq <= ? AND agreement IS NULL"
+            f" AND stamped_at < ? AND NOT EXISTS ({_OPEN.format(subject='events.subject')})",
+            (self._event, to, self._before_us),
+        ).fetchall()
+        self._connection.executemany("DELETE FROM keys WHERE key = ? AND seq = ?", rows)
+        self._connection.executemany("DELETE FROM events WHERE seq = ?", [row[1:] for row in rows])
+        return len(rows)
 
 
 def _reached(

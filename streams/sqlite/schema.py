@@ -19,9 +19,10 @@ _FIRST_RELEASE: Final = (
         offset INTEGER NOT NULL,
         clock_at INTEGER,
         agreement TEXT,
-        decision INTEGER NOT NULL
+        decision INTEGER NOT NULL,
+        keyed INTEGER NOT NULL
     ) STRICT""",
-    "INSERT INTO position VALUES (1, 0, NULL, NULL, 0)",
+    "INSERT INTO position VALUES (1, 0, NULL, NULL, 0, 0)",
     # `agreement` is set instead of the rest where the record activates one; `key` is that of
     # `streams.sqlite.names`, or nothing once the event may be sent again.
     """CREATE TABLE events (
@@ -32,7 +33,12 @@ _FIRST_RELEASE: Final = (
         agreement TEXT,
         body BLOB
     ) STRICT""",
-    "CREATE INDEX events_by_key ON events (key) WHERE key IS NOT NULL",
+    # Of events up to `position.keyed`, and some younger ones (`streams.sqlite.keys`).
+    """CREATE TABLE keys (
+        key INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (key, seq)
+    ) STRICT, WITHOUT ROWID""",
     # A row id of its own keeps rows of one age together and the other indexes small.
     # `decision` is the newest of the lead's; each names the one before it. To follow them
     # costs a reader less than an index of them, written at random places, costs the writer.

@@ -142,6 +142,9 @@ def _make(path: Path, count: int) -> None:
             for _, statement in indexes:
                 connection.execute(statement)
             indexes = []
+        connection.execute(
+            "INSERT INTO keys SELECT key, seq FROM events WHERE key IS NOT NULL ORDER BY key"
+        )
         _settle(connection, templates, count)
         connection.execute("COMMIT")
 
@@ -182,7 +185,9 @@ def _settle(connection: sqlite3.Connection, templates: list[_Template], count: i
         [(rep, held[rep], number) for number, rep in enumerate(held) if rep is not None],
     )
     connection.execute(
-        "UPDATE position SET offset = (SELECT max(seq) FROM events), decision = ?", (count,)
+        "UPDATE position SET offset = m, keyed = m, decision = ?"
+        " FROM (SELECT max(seq) AS m FROM events)",
+        (count,),
     )
 
 
