@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, Self
 
 from streams.clock import steady_s
 from streams.loop import Loop
+from streams.pauses import Pauses
 from streams.sqlite.database import Database
 from streams.writer import LONG_SLICE_S
 from tests.bench.activity import BATCH, Drawn, agreement, agreement_text, body, mixed, validated
@@ -34,6 +35,8 @@ class Embedded:
     """Log, store and loop as the writer of the service works them, on one thread."""
 
     def __init__(self, path: Path, at: datetime) -> None:
+        # As in the service, nobody looks for garbage everywhere while something waits.
+        Pauses()
         self._database = Database(path)
         log, store = self._database.log, self._database.store
         self._loop = Loop(log, store)
