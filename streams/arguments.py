@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from rules.agreement import Agreement
+    from streams.kafka.connection import Connection
     from streams.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -63,6 +64,23 @@ def read_settings(**flags: Any) -> "Settings":
         refuse(str(error))
 
 
+def read_kafka(**flags: Any) -> "tuple[Settings, Connection]":
+    """The settings, and how Kafka is reached by them; a sentence and exit 2 where they are wrong."""
+    from streams.kafka.connection import read_connection
+    from streams.settings import SettingsError
+
+    settings = read_settings(**flags)
+    if not settings.brokers:
+        refuse(
+            "BATON_BROKERS does not say where Kafka is. Set it, such as BATON_BROKERS=localhost:"
+            "9092; without Kafka, `baton up` is the whole service."
+        )
+    try:
+        return settings, read_connection(settings)
+    except SettingsError as error:
+        refuse(str(error))
+
+
 def open_or_refuse(store: Path) -> "sqlite3.Connection":
     """A connection that reads the store; a sentence and exit 2 where it can't be read."""
     from streams.sqlite.connect import open_reader
@@ -85,7 +103,7 @@ def refuse(sentence: str) -> NoReturn:
     raise click.exceptions.Exit(2)
 
 
-class Instant(click.ParamType[datetime]):
+class Instant(click.ParamType):
     """A date and time with an offset, from 1970 to 2100, as an aware UTC datetime.
 
     On a command line the seconds may be left out.

@@ -10,7 +10,12 @@ from rules.agreement import Agreement
 ROOT = Path(__file__).parents[1]
 
 # The machine that runs the tests may be slow; an example that takes long is not a failure.
-settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "baton",
+    deadline=None,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("baton")
 
 
