@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import sqlite3
 
     from rules.agreement import Agreement
-    from streams.kafka.connection import Connection
     from streams.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -60,23 +59,6 @@ def read_settings(**flags: Any) -> "Settings":
 
     try:
         return load_settings(flags)
-    except SettingsError as error:
-        refuse(str(error))
-
-
-def read_kafka(**flags: Any) -> "tuple[Settings, Connection]":
-    """The settings, and how Kafka is reached by them; a sentence and exit 2 where they are wrong."""
-    from streams.kafka.connection import read_connection
-    from streams.settings import SettingsError
-
-    settings = read_settings(**flags)
-    if not settings.brokers:
-        refuse(
-            "BATON_BROKERS does not say where Kafka is. Set it, such as BATON_BROKERS=localhost:"
-            "9092; without Kafka, `baton up` is the whole service."
-        )
-    try:
-        return settings, read_connection(settings)
     except SettingsError as error:
         refuse(str(error))
 
