@@ -34,8 +34,9 @@ _FETCHED: Final = 100
 """Records whose leads are read in one go."""
 UNASKED: Final = 20
 """Records that are taken before it is asked again whether that is enough: under a millisecond."""
-_WAKES: Final = 50
-"""Wake-ups that are fired before it is asked again."""
+_WAKES: Final = 150
+"""Wake-ups that are fired before it is asked again: deadlines are late by as much as they wait, so
+many of them may keep others waiting for some 20 ms."""
 
 
 class Loop:
@@ -130,7 +131,11 @@ class Loop:
 
     def _at_work(self, agreement: Agreement, now: datetime | None) -> Processor[Routing]:
         def routing(agreement: Agreement) -> Routing:
-            return self._outbox if self._replies else Router(agreement, self._store.router())
+            return (
+                self._outbox
+                if self._replies is not None
+                else Router(agreement, self._store.router())
+            )
 
         return Processor(agreement, self._states, routing, now)
 

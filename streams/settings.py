@@ -105,7 +105,13 @@ class Settings(BaseSettings):
         description="Days for which events are kept after they were taken; what an open lead "
         "needs is kept longer. At least 35.",
     )
-    stop_s: float = Field(10.0, gt=0, le=600, description="Seconds that a graceful stop may take.")
+    stop_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="Seconds that a graceful stop may take. Requests that are half sent after 60% "
+        "of it are dropped.",
+    )
 
     @field_validator("listen", mode="before")
     @classmethod
