@@ -68,6 +68,7 @@ def configure(level: Level, form: Format | None, stream: TextIO | None = None) -
         library = logging.getLogger(name)
         library.handlers[:] = []
         library.propagate = True
+        library.setLevel(logging.NOTSET)
 
 
 def log() -> FilteringBoundLogger:
