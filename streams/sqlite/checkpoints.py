@@ -3,8 +3,9 @@
 To move ten thousand pages takes a tenth of a second, in which nobody could be
 answered if the writer did it. So a second connection does it while the writer
 goes on, and again for what came meanwhile; the little that is left at the end
-the writer moves itself, and its next transaction begins the -wal anew. To move
-few pages at a time instead would write those that change often again and again.
+the writer moves itself, and its next transaction begins the -wal anew. It is done
+often: pages that change all the time are then written again and again, but the
+disk is never held for longer than an answer may take.
 """
 
 import sqlite3
