@@ -69,6 +69,7 @@ def configure(level: Level, form: Format | None, stream: TextIO | None = None) -
         library.handlers[:] = []
         library.propagate = True
         library.setLevel(logging.NOTSET)
+        library.disabled = False
 
 
 def log() -> FilteringBoundLogger:

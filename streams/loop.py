@@ -49,7 +49,7 @@ class Loop:
     def __init__(self, log: Log, store: Store, replies: Replies | None = None) -> None:
         self._log, self._store, self._replies = log, store, replies
         offset, now, digest = store.position()
-        self.offset = offset
+        self.offset = self._committed = offset
         self._digest = digest
         self._outbox = Outbox()
         self._replied = replies.replied() if replies is not None else 0
@@ -73,8 +73,8 @@ class Loop:
         return self._processor.now if self._processor else None
 
     def behind(self) -> int:
-        """How many records are known to wait."""
-        return self._newest - self.offset
+        """How many records are known of whose decisions are not on disk yet."""
+        return self._newest - self._committed
 
     def next_at(self) -> datetime | None:
         """Before when time alone has nothing to do."""
@@ -218,6 +218,7 @@ class Loop:
             )
         )
         self._outbox.collected = []
+        self._committed = self.offset
         self._states.committed()
 
 

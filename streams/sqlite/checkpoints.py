@@ -18,7 +18,7 @@ from streams.clock import steady_s
 
 EVERY_S: Final = 0.3
 """How often pages are moved while something is being written."""
-_ANEW_PAGES: Final = 8_000
+_ANEW_PAGES: Final = 4_000
 """From how many pages on the -wal is begun anew."""
 _FEW_PAGES: Final = 500
 """So many the writer moves itself: a few milliseconds."""

@@ -6,6 +6,7 @@ the file), lock.
 """
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -50,7 +51,11 @@ class Database:
         Does for the writer's first opening as well as for one after a failure. If it
         fails in turn (`StorageError`), what was open stays open, and fails as before.
         """
-        self._connect(open_writer(self.path))
+        connection = open_writer(self.path)
+        # After a failure for want of room the -wal may be what fills the disk.
+        with suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._connect(connection)
         return self.log, self.store
 
     def close(self, *, in_order: bool = True) -> None:
