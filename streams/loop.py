@@ -34,9 +34,8 @@ _FETCHED: Final = 100
 """Records whose leads are read in one go."""
 UNASKED: Final = 20
 """Records that are taken before it is asked again whether that is enough: under a millisecond."""
-_WAKES: Final = 150
-"""Wake-ups that are fired before it is asked again: deadlines are late by as much as they wait, so
-many of them may keep others waiting for some 20 ms."""
+_WAKES: Final = 50
+"""Wake-ups that are fired before it is asked again."""
 
 
 class Loop:
