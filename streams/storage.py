@@ -153,7 +153,15 @@ class Replies(Protocol):
 
 
 StorageReason = Literal[
-    "full", "read_only", "not_openable", "locked", "damaged", "not_ours", "too_new", "io"
+    "full",
+    "read_only",
+    "not_openable",
+    "unreachable",
+    "locked",
+    "damaged",
+    "not_ours",
+    "too_new",
+    "io",
 ]
 
 
@@ -163,3 +171,21 @@ class StorageError(Exception):
     def __init__(self, sentence: str, reason: StorageReason = "io") -> None:
         super().__init__(sentence)
         self.reason: StorageReason = reason
+
+
+class FencedError(Exception):
+    """Somebody else has taken over what this store writes: nothing of the call was kept.
+
+    It is no failure of the storage: who meets it gives its work up, and does not reopen.
+    """
+
+
+class ConflictError(Exception):
+    """A lead has been changed by another writer since it was read: nothing of the call was kept.
+
+    The slice is done again, from the reopened store.
+    """
+
+
+class OutcomeUnknownError(StorageError):
+    """It is not known what of the call was kept. The same call again does no harm."""

@@ -17,6 +17,7 @@ import msgspec
 from rules.events import Event
 from rules.lead.state import Lead
 from rules.router.state import RouterState
+from streams.changed_rows import written
 from streams.codec import encode
 from streams.sqlite import dead_letters, router_rows
 from streams.sqlite.checkpoints import Checkpoints
@@ -150,7 +151,7 @@ class SqliteStore:
             self._failed = True
             raise
         self._checkpoints.look()
-        router_rows.written(self._router)
+        written(self._router)
         for lead in leads:
             _, number, newest = rows[lead.id]
             self._hold(lead.id, (lead, number, newest))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rules.router.state import Rep
-from streams.sqlite import router_rows
+from streams import changed_rows
+from streams.changed_rows import Rows
 from streams.sqlite.database import Database
-from streams.sqlite.router_rows import Rows
 from streams.storage import StorageError
 from tests.conformance.material import work
 
@@ -37,7 +37,7 @@ def test_only_changed_rows_are_written(database: Database) -> None:
 
 
 def test_few_accounts_are_held(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_rows, "_ACCOUNTS_HELD", 10)
+    monkeypatch.setattr(changed_rows, "_ACCOUNTS_HELD", 10)
     accounts = database.store.router().accounts
     for number in range(100):
         accounts[f"firm-{number}"] = "marco"

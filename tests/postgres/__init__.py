@@ -1,0 +1,1 @@
+"""The store in PostgreSQL: what is its own, beside the conformance suite."""
