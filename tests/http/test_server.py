@@ -13,7 +13,7 @@ from streams.http.service import Limits
 from tests.http.conftest import Serve
 from tests.http.stand_in import StandIn, event
 
-IMPATIENT = Limits(head_s=0.3, body_s=0.3, head_bytes=4_096, idle_s=0.3)
+IMPATIENT = Limits(head_s=1.0, body_s=1.0, head_bytes=4_096, idle_s=1.0)
 SOON_S = 10
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BODY = json.dumps(event()).encode()
@@ -248,7 +248,7 @@ def test_who_reads_no_answer_is_let_go(
 def test_who_reads_slowly_gets_it_all(serve: Serve, service: StandIn) -> None:
     page = [(n, json.dumps({"n": n, "x": "x" * 20_000}).encode()) for n in range(1, 501)]
     service.decisions = lambda after, limit, lead: page[after:][:limit]  # type: ignore[method-assign]
-    with serve(Limits(idle_s=0.5)) as port, Line(port, buffer=65_536) as line:
+    with serve(Limits(idle_s=1.5)) as port, Line(port, buffer=65_536) as line:
         line.send(asked("/decisions?limit=1000", "Connection: close"))
         answer = b""
         while part := line.socket.recv(32_768):
