@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from rules.agreement import Agreement
+    from streams.kafka.connection import Connection
     from streams.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -59,6 +60,28 @@ def read_settings(**flags: Any) -> "Settings":
 
     try:
         return load_settings(flags)
+    except SettingsError as error:
+        refuse(str(error))
+
+
+def read_kafka(**flags: Any) -> "tuple[Settings, Connection]":
+    """The settings, and how Kafka is reached by them; with faults, all are printed: exit 2."""
+    settings = read_settings(**flags)
+    if not settings.brokers:
+        refuse(
+            "BATON_BROKERS does not say where Kafka is. Set it, such as BATON_BROKERS=localhost:"
+            "9092; without Kafka, `baton up` is the whole service."
+        )
+    return settings, connect_kafka(settings)
+
+
+def connect_kafka(settings: "Settings") -> "Connection":
+    """How Kafka is reached, where brokers are named; with faults, all are printed: exit 2."""
+    from streams.kafka.connection import read_connection
+    from streams.settings import SettingsError
+
+    try:
+        return read_connection(settings)
     except SettingsError as error:
         refuse(str(error))
 

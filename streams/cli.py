@@ -48,6 +48,14 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "dead-letters": CommandEntry(
         "streams.commands.dead_letters", "See what could not be taken, and send it again."
     ),
+    "intake": CommandEntry("streams.commands.intake", "Take events over HTTP into Kafka."),
+    "topics": CommandEntry(
+        "streams.commands.topics",
+        "Make Kafka's topics, and see whether they are as they should be.",
+    ),
+    "lag": CommandEntry(
+        "streams.commands.lag", "Say how far the workers are behind, partition by partition."
+    ),
     "backup": CommandEntry(
         "streams.commands.backup", "Copy the store to a file, also while the service runs."
     ),

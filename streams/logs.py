@@ -24,6 +24,8 @@ LINES: Final[Mapping[str, str]] = {
     "ready": "events are taken; where, with how many leads",
     "storage_failed": "a transaction failed and nothing of it was kept; `problem` says what to do",
     "storage_recovered": "the storage works again; clients that were told to come back may",
+    "broker_failed": "Kafka does not take what is sent there; `problem` says what to do",
+    "broker_recovered": "Kafka takes it again; clients that were told to come back may",
     "clients_gone": "clients left before their answer; their events are kept all the same",
     "refused": "requests that were refused since the last such line, by the status of the answer",
     "stopping": "a signal came: nothing new is taken, what was accepted is finished",

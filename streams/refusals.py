@@ -30,6 +30,7 @@ Reason = (
         "invalid_time",
         "unknown_type",
         "invalid_data",
+        "no_value",
     ]
     | AdmissionReason
 )

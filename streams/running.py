@@ -18,14 +18,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from rules.agreement import Agreement
 from rules.decisions import Decision
 from streams.clock import LogClock, steady_s
 from streams.http.app import create_app
 from streams.http.news import News
-from streams.http.server import server_config
+from streams.http.server import GracefulServer, server_config
 from streams.http.service import Access, Limits, Reader
 from streams.listening import Stopping, bind
 from streams.logs import log
@@ -190,7 +188,7 @@ class _Host:
         config = server_config(
             app, Limits(), host=bound.host, port=bound.port, stop_s=clients_s + _DROPPED_S
         )
-        server = _Server(config, clients_s)
+        server = GracefulServer(config, clients_s)
 
         def stop() -> None:
             asked_s[0] = steady_s()
@@ -273,33 +271,3 @@ def _put_in_force(writer: Writer, agreement: tuple[bytes, Agreement] | None, sto
         raise NoAgreementError(
             f"{store} holds no agreement yet. Name its file with --agreement or BATON_AGREEMENT."
         )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server with its own handling of signals left out: `Stopping` sees to them.
-
-    When it stops, clients have `clients_s` seconds to send what they began and
-    to take their answers.
-    """
-
-    def __init__(self, config: uvicorn.Config, clients_s: float) -> None:
-        super().__init__(config)
-        self._clients_s = clients_s
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing."""
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say so, and stop."""
-        log().info("stopping")
-        patience = asyncio.get_running_loop().call_later(self._clients_s, self._drop_clients)
-        try:
-            await super().shutdown(sockets)
-        finally:
-            patience.cancel()
-
-    def _drop_clients(self) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()

@@ -6,6 +6,7 @@ write. A secret is never shown, in a fault no more than anywhere else.
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,12 @@ LEAST_TOKEN: Final = 16
 LEAST_RETENTION_DAYS: Final = 35
 """For as long an event is known by its name (contract, section 1)."""
 _ALL_ADDRESSES: Final = "0.0.0.0"
+KAFKA_PORT: Final = 9092
+_TOPIC_PREFIX: Final = r"[a-zA-Z0-9._-]{0,100}"
+_SCHEMA: Final = r"[a-z_][a-z0-9_]{0,62}"
+
+KafkaSecurity = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
+KafkaMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 class Listen(NamedTuple):
@@ -59,6 +66,14 @@ def parse_listen(text: str) -> Listen | None:
     if not colon or not digits or int(port) > 65535 or not (host or _ALL_ADDRESSES).isprintable():
         return None
     return Listen(host or _ALL_ADDRESSES, int(port))
+
+
+def parse_broker(text: str) -> str:
+    """`HOST:PORT`, or `HOST` for port 9092, in full; `ValueError` if it is neither."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", text)
+    if found is None or not 0 < int(found[2] or KAFKA_PORT) <= 65535:
+        raise ValueError("no broker")
+    return f"{found[1]}:{found[2] or KAFKA_PORT}"
 
 
 class Settings(BaseSettings):
@@ -112,6 +127,48 @@ class Settings(BaseSettings):
         description="Seconds that a graceful stop may take. Requests that are half sent after 60% "
         "of it are dropped.",
     )
+    brokers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Kafka's brokers as `HOST:PORT`, with commas between them: what is sent goes "
+        "there.",
+    )
+    database: SecretStr | None = Field(
+        None,
+        description="The PostgreSQL database with the state, as `postgresql://USER:PASSWORD@HOST:"
+        "PORT/NAME`.",
+    )
+    database_schema: str = Field(
+        "baton", pattern=f"^{_SCHEMA}$", description="The schema in it that is baton's own."
+    )
+    topic_prefix: str = Field(
+        "baton.", pattern=f"^{_TOPIC_PREFIX}$", description="What the names of topics begin with."
+    )
+    kafka_security: KafkaSecurity = Field(
+        "plaintext",
+        description="`plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`: how brokers are spoken "
+        "to.",
+    )
+    kafka_ca: Path | None = Field(
+        None,
+        description="A PEM file with the authorities that the brokers' certificates are from; "
+        "without it, the system's.",
+    )
+    kafka_certificate: Path | None = Field(
+        None, description="A PEM file with the client's own certificate, where brokers ask for one."
+    )
+    kafka_key: Path | None = Field(
+        None, description="A PEM file with the key to it, where it is not in the same file."
+    )
+    kafka_mechanism: KafkaMechanism = Field(
+        "SCRAM-SHA-512",
+        description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`: how the user is proved with "
+        "SASL.",
+    )
+    kafka_user: str | None = Field(None, description="The user, with SASL.")
+    kafka_password: SecretStr | None = Field(None, description="The user's password.")
+    kafka_password_file: Path | None = Field(
+        None, description="A file with the user's password, in place of `BATON_KAFKA_PASSWORD`."
+    )
 
     @field_validator("listen", mode="before")
     @classmethod
@@ -143,6 +200,32 @@ class Settings(BaseSettings):
             raise ValueError("no scheme")
         return value.rstrip("/") if value else value
 
+    @field_validator("brokers", mode="before")
+    @classmethod
+    def _brokers(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(each.strip() for each in value.split(",") if each.strip())
+        return tuple(parse_broker(each) for each in value)
+
+    @field_validator("database")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            url = value.get_secret_value()
+            if not url.startswith(("postgresql://", "postgres://")) or not url.isprintable():
+                raise ValueError("no scheme")
+        return value
+
+    @field_validator("kafka_security", mode="before")
+    @classmethod
+    def _security(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("kafka_mechanism", mode="before")
+    @classmethod
+    def _mechanism(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
     def service_url(self) -> str:
         """Where a client on this machine finds the service."""
         return self.url if self.url is not None else self.listen.url()
@@ -160,8 +243,20 @@ WRITE: Final[Mapping[str, str]] = {
     "log_format": "write json or console",
     "retention_days": f"write a whole number of days from {LEAST_RETENTION_DAYS} to 36500",
     "stop_s": "write a number of seconds, above 0 and up to 600",
+    "brokers": "write HOST:PORT with commas between them, such as kafka-1:9092,kafka-2:9092",
+    "database": "write where it is, such as postgresql://baton@localhost:5432/baton",
+    "database_schema": "write small letters, digits and _, 63 at most",
+    "topic_prefix": "write letters, digits and . _ - only, 100 at most",
+    "kafka_security": "write plaintext, ssl, sasl_plaintext or sasl_ssl",
+    "kafka_ca": "write the path of a PEM file",
+    "kafka_certificate": "write the path of a PEM file",
+    "kafka_key": "write the path of a PEM file",
+    "kafka_mechanism": "write PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    "kafka_user": "write the user's name",
+    "kafka_password": "write the user's password",
+    "kafka_password_file": "write the path of a file",
 }
-_SECRET: Final = frozenset({"token"})
+_SECRET: Final = frozenset({"token", "database", "kafka_password"})
 
 
 class SettingsError(Exception):

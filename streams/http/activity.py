@@ -20,7 +20,7 @@ from streams.http.body import Arriving, BodyReader, ClientLeft, answer_failure
 from streams.http.problems import Failure, RefusedEvent, refused_event, refused_events
 from streams.http.service import Limits, Service
 from streams.refusals import MAX_BYTES, Refusal
-from streams.storage import Accepted, StorageError
+from streams.storage import Accepted, OutcomeUnknownError, StorageError
 from streams.writer import Busy
 
 _AT_ONCE: Final = 50
@@ -81,6 +81,14 @@ class Intake:
                 "More is waiting than the service can take in now, and nothing of this request "
                 "was stored; send it again in a moment.",
                 headers={"Retry-After": str(max(1, math.ceil(busy.retry_after_s)))},
+            ) from None
+        except OutcomeUnknownError as error:
+            raise Failure(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "storage_failed",
+                f"{error} It is not known what of this request was stored; send it again as it is: "
+                "events that are known change nothing.",
+                headers={"Retry-After": str(_STORAGE_RETRY_S)},
             ) from None
         except StorageError as error:
             raise Failure(

@@ -174,7 +174,7 @@ def binary(headers: Headers, body: bytes) -> bytes | Refusal:
         event[name] = value
     event.pop(STAMP, None)
     if body.strip():
-        data = _data(body)
+        data = json_value(body)
         if isinstance(data, Refusal):
             return data
         event["data"] = data
@@ -191,7 +191,7 @@ def _value(header: str) -> str | None:
         return None
 
 
-def _data(body: bytes) -> msgspec.Raw | Refusal:
+def json_value(body: bytes) -> msgspec.Raw | Refusal:
     """The body as the value of `data`: one JSON value whole, so that it can't end the event early.
 
     What only a tolerant reader takes (NaN, half a surrogate pair) is left for the codec to name.

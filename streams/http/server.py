@@ -6,7 +6,10 @@ or listen to nothing, would leave no room for anyone else.
 """
 
 import asyncio
+import contextlib
+import socket
 from collections import deque
+from collections.abc import Iterator
 from typing import ClassVar
 
 import uvicorn
@@ -19,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from streams.http.problems import PROBLEM_JSON, SEALS, Failure
 from streams.http.service import Limits
+from streams.logs import log
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -184,3 +188,33 @@ def server_config(
         timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type]  # any seconds will do
         timeout_graceful_shutdown=max(1, round(stop_s)),
     )
+
+
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server with its own handling of signals left out: `streams.listening` sees to them.
+
+    When it stops, clients have `clients_s` seconds to send what they began and
+    to take their answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, clients_s: float) -> None:
+        super().__init__(config)
+        self._clients_s = clients_s
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so, and stop."""
+        log().info("stopping")
+        patience = asyncio.get_running_loop().call_later(self._clients_s, self._drop_clients)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            patience.cancel()
+
+    def _drop_clients(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -1,0 +1,1 @@
+"""Kafka: where activity waits and decisions leave, when several machines share the work."""
