@@ -1,7 +1,8 @@
 """What readers ask of the store: leads, decisions, events, dead letters.
 
 A reader sees what was committed when its statement began, and never blocks the
-writer. All lists are paged by key, so that a page costs the same wherever it is.
+writer. All lists are paged by key. A page costs the same wherever it is, but for one
+lead's decisions: there it costs as much as lies behind it, since they are a chain.
 """
 
 import sqlite3
