@@ -313,6 +313,13 @@ def test_a_busy_service_says_when_to_come_back(client: Client, service: StandIn)
     assert answer.headers["retry-after"] == "7"
 
 
+def test_what_will_not_be_taken_is_not_read(client: Client, service: StandIn) -> None:
+    wrong = [event(1), {**event(2), "specversion": "0.3"}]
+    assert client("POST", "/events", json=wrong, headers=BATCHED).status_code == 400
+    service.fails_with = Busy(7)
+    problem(client("POST", "/events", json=wrong, headers=BATCHED), 503, "busy")
+
+
 def test_a_failed_storage_is_told(client: Client, service: StandIn) -> None:
     service.fails_with = StorageError("The disk is full; free some space.")
     answer = client("POST", "/events", json=event(), headers=STRUCTURED)
